@@ -221,6 +221,9 @@ typedef struct hearth_host_api {
     hearth_id (*spawn)(hearth_ctx *ctx, const hearth_spawn_options *options, void *self, hearth_err *err);
     void (*child_close)(hearth_ctx *ctx, hearth_id child);
     int64_t (*child_pid)(hearth_ctx *ctx, hearth_id child);
+
+    hearth_code (*file_read_at)(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from, hearth_buf *out,
+                                uint64_t *size, hearth_err *err);
 } hearth_host_api;
 
 /* Set once per image, by the plugin's entry; defined in libhearth-kit. */
@@ -341,7 +344,8 @@ static inline bool hearth_is_cancelled(const hearth_req *req) { return hearth_ho
  * request must still be answered. */
 static inline void hearth_on_cancel(hearth_req *req, hearth_fn fn, void *arg) { hearth_host_table->on_cancel(req, fn, arg); }
 /* Makes this request a job: its events are numbered and kept in a ring, it goes on when the caller leaves, and
- * others may attach. The answer ends the job. Returns its id, 0 when memory runs out. */
+ * others may attach. The answer ends the job. Returns its id, 0 when memory runs out; outside of C the id is written
+ * as 16 lower-case hexadecimal digits ("%016" PRIx64) and never repeats, not even after a restart. */
 static inline hearth_id hearth_job(hearth_req *req, const hearth_job_options *options) { return hearth_host_table->job(req, options); }
 /* A job that nobody asked for, with the plugin's own rights: an import found at start. Answered like a request. */
 static inline hearth_req *hearth_job_new(hearth_ctx *ctx, const char *method, const hearth_job_options *options, hearth_id *id)
@@ -432,6 +436,13 @@ static inline hearth_code hearth_path(hearth_ctx *ctx, hearth_dir dir, hearth_st
 static inline hearth_code hearth_file_read(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_buf *out, hearth_err *err)
 {
     return hearth_host_table->file_read(ctx, dir, relative, out, err);
+}
+/* At most as many bytes as `out` may hold (its cap), from a byte on; `size` (may be NULL) is the file's length. For
+ * logs, which only ever grow: read what is new. */
+static inline hearth_code hearth_file_read_at(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from, hearth_buf *out,
+                                              uint64_t *size, hearth_err *err)
+{
+    return hearth_host_table->file_read_at(ctx, dir, relative, from, out, size, err);
 }
 /* Atomic and durable: temporary file, fsync, rename, fsync of the folder; makes the folders above it. */
 static inline hearth_code hearth_file_write(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_str bytes, hearth_err *err)
