@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+import { compress } from './build/compress.js';
+
+// `npm run dev` proxies to a running daemon (HEARTH_URL) or to the mock of dev/mock.mjs.
+const daemon = process.env.HEARTH_URL ?? 'http://127.0.0.1:1338';
+
+export default defineConfig({
+  plugins: [svelte(), compress()],
+  build: {
+    target: 'es2022',
+    outDir: 'dist',
+    assetsDir: 'assets',
+    // The page is served under `default-src 'none'`: nothing may be inlined as data: or as a script.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  server: {
+    host: '127.0.0.1',
+    port: 5173,
+    proxy: { '/rpc': { target: daemon, ws: true } },
+  },
+});
