@@ -65,8 +65,8 @@ tsan: build-tsan
 	@tools/meson-suite build/tsan unit plugins
 
 fuzz:
+	@tools/setup check
 	@tools/setup lint
-	@tools/fetch-deps --only yyjson
 	@tools/configure fuzz
 	@$(NINJA) -C build/fuzz
 	@tools/fuzz build/fuzz $(TARGET)
