@@ -17,6 +17,5 @@ file_root  *folder_local(const folder *f);      /* local/ */
 const char *folder_path(const folder *f);
 const char *folder_device(const folder *f);     /* "01J…": a ULID */
 const char *folder_id(const folder *f);
-bool        folder_is_writable(const folder *f);
 
 #endif

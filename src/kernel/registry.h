@@ -51,6 +51,8 @@ route *registry_match(registry *r, hearth_str verb, hearth_str path, hearth_str 
 
 void registry_each(registry *r, void (*each)(void *arg, const method *m), void *arg); /* in order of names */
 void registry_each_route(registry *r, void (*each)(void *arg, const route *rt), void *arg);
+/* Every described topic with its spec {summary, value, permission, since}. */
+void registry_each_topic(registry *r, void (*each)(void *arg, hearth_str plugin, hearth_str topic, const hearth_value *spec), void *arg);
 /* Shared $defs of the plugin that described `m`, or NULL. */
 const hearth_value *registry_defs(const registry *r, const method *m);
 hearth_str          registry_plugin_of(const registry *r, const method *m);
