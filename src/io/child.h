@@ -8,6 +8,8 @@
 #ifndef HEARTH_IO_CHILD_H
 #define HEARTH_IO_CHILD_H
 
+#include <hearth/host.h>
+
 #include "io/loop.h"
 
 typedef struct child child;
