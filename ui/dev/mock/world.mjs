@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The mock's state and methods. Development only; see ../mock.mjs.
+import { setMaxListeners } from 'node:events';
 import { answerTo, seed } from './script.mjs';
 
 export class RpcFailure extends Error {
@@ -110,6 +111,7 @@ export class World {
   /** Runs one answer as a job that outlives its caller. */
   async turn(thread, question, parent, model, { emit, signal }) {
     const job = { id: makeId('j'), events: [], listeners: new Set(), abort: new AbortController(), isOver: false };
+    setMaxListeners(0, job.abort.signal);
     this.jobs.set(job.id, job);
     const answer = this.addMessage(thread, { role: 'assistant', parent, model, state: 'running', job: job.id });
     const publish = (event) => {

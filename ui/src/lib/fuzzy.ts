@@ -18,5 +18,6 @@ export function score(query: string, title: string): number {
     else total += 1;
     at = found;
   }
-  return total;
+  // Letters that only happen to stand in order somewhere are no match.
+  return total >= 2.5 * wanted.length ? total : 0;
 }

@@ -13,7 +13,7 @@ const named: Record<string, string> = {
 export function decode(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(/&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));/g, (whole, dec, hex, name) => {
-    if (name) return named[name as string] ?? whole;
+    if (name) return Object.hasOwn(named, name as string) ? named[name as string]! : whole;
     const code = dec ? Number(dec) : parseInt(hex as string, 16);
     const isScalar = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
     return isScalar ? String.fromCodePoint(code) : '\ufffd';

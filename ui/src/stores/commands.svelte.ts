@@ -93,7 +93,7 @@ export const commands: Command[] = [
   { id: 'shortcuts', title: 'Keyboard shortcuts', group: 'Help', keys: '?', run: () => (overlay.shown = 'shortcuts') },
 ]; // prettier-ignore
 
-const symbols: Record<string, string> = { arrowup: '↑', arrowdown: '↓', escape: 'Esc', shift: isMac ? '⇧' : 'Shift', mod: isMac ? '⌘' : 'Ctrl' };
+const symbols: Record<string, string> = { arrowup: '↑', arrowdown: '↓', escape: 'Esc', enter: 'Enter', shift: isMac ? '⇧' : 'Shift', mod: isMac ? '⌘' : 'Ctrl' };
 
 export const keyNames = (keys: string): string[] => keys.split('+').map((key) => symbols[key] ?? key.toUpperCase());
 
