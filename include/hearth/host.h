@@ -306,17 +306,17 @@ static inline void hearth_fail(hearth_req *req, hearth_code code, const char *fm
     int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     hearth_str msg = { text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1 };
-    hearth_host_table->fail(req, code, msg, NULL);
+    (hearth_host_table->fail)(req, code, msg, NULL); /* in brackets: cmocka has a macro fail() */
 }
 /* The same with what another part said. */
 static inline void hearth_fail_with(hearth_req *req, hearth_code code, const hearth_err *err)
 {
-    hearth_host_table->fail(req, code, hearth_cstr(err ? err->msg : ""), NULL);
+    (hearth_host_table->fail)(req, code, hearth_cstr(err ? err->msg : ""), NULL);
 }
 /* The same with details a program can read: {"param":"temperature"}, {"n_ctx":1024}. Takes `details`. */
 static inline void hearth_fail_detailed(hearth_req *req, hearth_code code, hearth_str msg, hearth_value *details)
 {
-    hearth_host_table->fail(req, code, msg, details);
+    (hearth_host_table->fail)(req, code, msg, details);
 }
 /* Tells the caller something before the answer. What it points to is copied. */
 static inline void hearth_push(hearth_req *req, const hearth_event *event) { hearth_host_table->push(req, event); }
