@@ -481,6 +481,18 @@ static hearth_code host_file_read(hearth_ctx *ctx, hearth_dir dir, hearth_str re
     return code;
 }
 
+static hearth_code host_file_read_at(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from, hearth_buf *out,
+                                     uint64_t *size, hearth_err *err)
+{
+    hearth_buf  name;
+    file_root  *root;
+    hearth_code code = resolve(ctx, dir, relative, &name, &root, err);
+    if (code >= 0)
+        code = file_read_at(root, hearth_buf_str(&name), from, out, size, err);
+    hearth_buf_deinit(&name);
+    return code;
+}
+
 static hearth_code host_file_write(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_str bytes, hearth_err *err)
 {
     hearth_buf  name;
@@ -570,6 +582,7 @@ const hearth_host_api *host_table(void)
         .path = host_path, .file_read = host_file_read, .file_write = host_file_write, .file_remove = host_file_remove,
         .dir_list = host_dir_list, .log_append = host_log_append,
         .setting = host_setting, .spawn = spawn_start, .child_close = spawn_close, .child_pid = spawn_pid,
+        .file_read_at = host_file_read_at,
     };
     host.values = hearth_values();
     return &host;
