@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* buf.c: bytes that grow up to a cap. One spare byte is always there for the NUL that ends them. */
+/* buf.c: bytes that grow up to a cap. Where there is memory, there is room for the NUL that ends them, and it stands
+ * there: after a reserve too. */
 #include <hearth/kit.h>
 
 #include "kit/alloc.h"
@@ -53,6 +54,7 @@ hearth_code hearth_buf_reserve(hearth_buf *b, size_t more)
     }
     b->p = p;
     b->size = size;
+    b->p[b->n] = '\0';
     return HEARTH_OK;
 }
 

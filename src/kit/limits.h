@@ -61,7 +61,7 @@ enum {
     LIMIT_SCHEMA_DEPTH   = 64,
     LIMIT_SCHEMA_PATTERN = 512,     /* characters of one pattern */
     LIMIT_SCHEMA_STEPS   = 4000000, /* per check: a chat of 32 MiB needs about a tenth */
-    LIMIT_SCHEMA_UNIQUE  = 4096     /* elements that uniqueItems compares */
+    LIMIT_SCHEMA_UNIQUE  = 65536    /* elements that uniqueItems compares */
 };
 
 /* Jobs. */
