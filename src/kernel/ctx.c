@@ -21,7 +21,7 @@ hearth_ctx *ctx_new(kernel *k, hearth_str id, const char *package_dir, principal
     list_init(&ctx->children);
     list_init(&ctx->work);
     list_init(&ctx->blocks);
-    uv_mutex_init(&ctx->memory_lock);
+    mtx_init(&ctx->memory_lock, mtx_plain);
     ctx->is_open = true;
     ctx->as = principal_new(k->gate, kind, id);
     ctx->package_dir = package_dir ? strdup(package_dir) : NULL;
@@ -39,7 +39,7 @@ void ctx_free(hearth_ctx *ctx)
 {
     if (!ctx)
         return;
-    uv_mutex_destroy(&ctx->memory_lock);
+    mtx_destroy(&ctx->memory_lock);
     file_root_close(ctx->package);
     principal_unref(ctx->as);
     free(ctx->package_dir);

@@ -7,7 +7,7 @@
 #define HEARTH_KERNEL_CTX_H
 
 #include <stdatomic.h>
-#include <uv.h>
+#include <threads.h>
 
 #include "kernel/kernel.h"
 #include "kernel/list.h"
@@ -37,7 +37,7 @@ struct hearth_ctx {
     list         children;    /* spawn records */
     loop_queue  *queue;       /* made at the first hearth_work */
     list         work;        /* ctx_work.node: not called back yet */
-    uv_mutex_t   memory_lock; /* guards blocks and the two counts below */
+    mtx_t        memory_lock; /* guards blocks and the two counts below */
     list         blocks;      /* ctx_block.node */
     size_t       block_count, block_bytes;
     ctx_counters counters;

@@ -3,9 +3,9 @@
  * serves goes up the channel; what the daemon calls comes down it with the daemon's rights: the gate was asked up there. */
 #include "kernel/guest.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 
+#include "io/image.h"
 #include "kernel/channel.h"
 #include "kernel/plugins.h"
 
@@ -14,7 +14,7 @@ struct guest {
     kernel             *k;
     hearth_ctx         *daemon; /* the rights of calls that come down */
     hearth_ctx         *ctx;
-    void               *image;
+    image              *image;
     const hearth_plugin *code;
     void               *self;
     char               *version, *device;
@@ -84,12 +84,11 @@ static hearth_code open_image(guest *g, hearth_str package_dir, hearth_str id, h
     hearth_buf path;
     hearth_buf_init(&path, 8192);
     hearth_buf_printf(&path, "%.*s/%.*s.so", HEARTH_FMT(package_dir), HEARTH_FMT(id));
-    g->image = path.failed ? NULL : dlopen(path.p, RTLD_NOW | RTLD_LOCAL);
+    g->image = path.failed ? NULL : image_open(path.p, err);
     hearth_buf_deinit(&path);
     if (!g->image)
-        return hearth_err_set(err, HEARTH_INCOMPATIBLE, "plugin-host", "%.*s cannot be loaded: %s", HEARTH_FMT(id), dlerror());
-    hearth_plugin_entry_fn entry = NULL;
-    *(void **)&entry = dlsym(g->image, "hearth_plugin_entry");
+        return HEARTH_INCOMPATIBLE;
+    hearth_plugin_entry_fn entry = (hearth_plugin_entry_fn)image_symbol(g->image, "hearth_plugin_entry");
     if (!entry)
         return hearth_err_set(err, HEARTH_INCOMPATIBLE, "plugin-host", "%.*s.so exports no hearth_plugin_entry", HEARTH_FMT(id));
     g->code = entry(host_table());
@@ -190,8 +189,7 @@ void guest_free(guest *g)
     }
     ctx_free(g->daemon);
     kernel_free(g->k);
-    if (g->image)
-        dlclose(g->image);
+    image_close(g->image);
     free(g->version);
     free(g->device);
     free(g);

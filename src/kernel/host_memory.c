@@ -13,7 +13,7 @@ typedef struct block {
 
 static void account(hearth_ctx *ctx, block *b, bool is_new)
 {
-    uv_mutex_lock(&ctx->memory_lock);
+    mtx_lock(&ctx->memory_lock);
     if (is_new) {
         list_add(&ctx->blocks, &b->node);
         ctx->block_count++;
@@ -23,7 +23,7 @@ static void account(hearth_ctx *ctx, block *b, bool is_new)
         ctx->block_count--;
         ctx->block_bytes -= b->n;
     }
-    uv_mutex_unlock(&ctx->memory_lock);
+    mtx_unlock(&ctx->memory_lock);
 }
 
 void *host_alloc(hearth_ctx *ctx, size_t n)

@@ -194,6 +194,15 @@ static void free_request(void *arg, hearth_id id, void *p)
     request_abandon(p);
 }
 
+static void free_parts(list *parts)
+{
+    LIST_EACH_SAFE(parts, node, next) {
+        hearth_ctx *ctx = LIST_ENTRY(node, hearth_ctx, in_kernel);
+        ctx_reclaim(ctx);
+        ctx_free(ctx);
+    }
+}
+
 void kernel_free(kernel *k)
 {
     if (!k)
@@ -204,13 +213,9 @@ void kernel_free(kernel *k)
     settings_close(k->settings);
     if (k->log)
         append_log_free(k->log, NULL, NULL);
-    LIST_EACH_SAFE(&k->closed_parts, node, next) {
-        hearth_ctx *ctx = LIST_ENTRY(node, hearth_ctx, in_kernel);
-        ctx_reclaim(ctx);
-        ctx_free(ctx);
-    }
-    if (k->self)
-        ctx_free(k->self);
+    free_parts(&k->closed_parts);
+    free_parts(&k->parts);
+    ctx_free(k->self);
     bus_free(k->bus);
     registry_free(k->registry);
     gate_free(k->gate);

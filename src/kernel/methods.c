@@ -2,10 +2,9 @@
 /* What the kernel serves itself: system.*, plugins.*, events.subscribe, settings.*; jobs.* are in job.c. Written against the
  * public headers, like any plugin. */
 #include <stdlib.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "io/child.h"
+#include "io/machine.h"
 #include "kernel/folder.h"
 #include "kernel/plugins.h"
 #include "kernel/settings.h"
@@ -20,16 +19,9 @@ static void add_name(void *arg, const method *m)
 
 static void system_info(hearth_req *req, void *self)
 {
-    kernel        *k = self;
-    struct utsname u;
-    hearth_buf     platform;
-    hearth_buf_init(&platform, 256);
-    if (uname(&u) == 0) {
-        hearth_buf_printf(&platform, "%s-%s", u.sysname, u.machine);
-        for (size_t i = 0; i < platform.n; i++)
-            if (platform.p[i] >= 'A' && platform.p[i] <= 'Z')
-                platform.p[i] = (char)(platform.p[i] - 'A' + 'a');
-    }
+    kernel       *k = self;
+    char          platform[128];
+    machine_platform(platform, sizeof platform);
     bool          is_local = principal_kind_of(req->who) == PRINCIPAL_LOCAL;
     hearth_value *v = hearth_object(NULL), *names = hearth_array(NULL);
     registry_each(k->registry, add_name, names);
@@ -37,11 +29,10 @@ static void system_info(hearth_req *req, void *self)
     hearth_put_cstr(v, "data_dir", is_local ? "" : folder_path(k->folder));
     hearth_put_cstr(v, "url", k->base_url);
     hearth_put_u64(v, "uptime_ms", loop_now_ms(k->l) - k->started_ms);
-    hearth_put_str(v, "platform", hearth_buf_str(&platform));
-    hearth_put_i64(v, "pid", (int64_t)getpid());
+    hearth_put_cstr(v, "platform", platform);
+    hearth_put_i64(v, "pid", machine_pid());
     hearth_put_cstr(v, "device", is_local ? "" : folder_device(k->folder));
     hearth_put(v, "methods", names);
-    hearth_buf_deinit(&platform);
     hearth_reply(req, v);
 }
 

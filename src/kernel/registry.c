@@ -82,11 +82,14 @@ static void drop_provider(registry *r, provider *p)
 {
     collect c;
     if (collect_all(r, p, &c)) {
-        for (size_t i = 0; i < c.n; i++)
+        for (size_t i = 0; i < c.n; i++) {
             table_remove(&r->by_name, c.keys[i]);
+            if (!hearth_str_equal(c.keys[i], c.entries[i]->m.name))
+                c.entries[i] = NULL; /* an alias: the entry has its own turn */
+        }
         for (size_t i = 0; i < c.n; i++)
-            if (hearth_str_equal(c.keys[i], c.entries[i]->m.name))
-                free_entry(c.entries[i]); /* aliases have another key */
+            if (c.entries[i])
+                free_entry(c.entries[i]);
         free(c.keys);
         free(c.entries);
     }

@@ -183,19 +183,21 @@ void request_push(hearth_req *req, const hearth_event *event)
 
 /* -- ends ------------------------------------------------------------------------------------------------------------ */
 
-static void cancel_children(hearth_req *req)
+/* A child's end may end others, and the request itself: everything is looked up again after each. */
+static hearth_req *cancel_children(kernel *k, hearth_id id)
 {
-    /* A child's end may end others; start over after each. */
-    for (bool again = true; again;) {
-        again = false;
-        LIST_EACH(&req->children, node) {
-            hearth_req *child = LIST_ENTRY(node, hearth_req, in_parent);
-            if (!atomic_load(&child->is_cancelled)) {
-                request_cancel(child);
-                again = true;
+    for (;;) {
+        hearth_req *req = slots_find(&k->requests, id), *child = NULL;
+        if (!req || req->is_answered)
+            return NULL;
+        LIST_EACH(&req->children, node)
+            if (!atomic_load(&LIST_ENTRY(node, hearth_req, in_parent)->is_cancelled)) {
+                child = LIST_ENTRY(node, hearth_req, in_parent);
                 break;
             }
-        }
+        if (!child)
+            return req;
+        request_cancel(child);
     }
 }
 
@@ -211,12 +213,8 @@ void request_cancel(hearth_req *req)
     req->on_cancel = NULL;
     if (fn)
         fn(req->on_cancel_arg);
-    req = slots_find(&k->requests, id);
-    if (!req || req->is_answered)
-        return;
-    cancel_children(req);
-    req = slots_find(&k->requests, id);
-    if (!req || req->is_answered || fn || req->remote || req->job)
+    req = cancel_children(k, id);
+    if (!req || fn || req->remote || req->job)
         return;
     /* Nobody acts on it: the caller need not wait for the server. */
     hearth_err err = { HEARTH_CANCELLED, "request", "the call was cancelled" };
