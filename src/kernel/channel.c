@@ -332,8 +332,9 @@ static void on_frame(void *arg, const frame *f)
     case CHANNEL_PING: frame_send(l->fs, CHANNEL_PONG, 0, f->id, (hearth_str){ NULL, 0 }); break;
     case CHANNEL_PONG: break;
     case CHANNEL_LOG:
-        if (l->handlers.on_log)
-            l->handlers.on_log(l->arg, (hearth_level)f->flags, f->payload);
+        if (l->handlers.on_log) /* an unknown level reads as a warning */
+            l->handlers.on_log(l->arg, f->flags >= HEARTH_LOG_DEBUG && f->flags <= HEARTH_LOG_ERROR ? (hearth_level)f->flags : HEARTH_LOG_WARN,
+                               f->payload);
         break;
     case CHANNEL_HELLO: on_hello(l, f->payload); break;
     case CHANNEL_READY: on_ready(l, f->payload); break;
