@@ -268,7 +268,7 @@ scene('the keyboard reaches everything: palette, list, rename, shortcuts', {}, a
   await page.keyboard.press('Escape');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor({ state: 'detached' });
   await page.keyboard.press('/');
-  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Search conversations');
+  await page.waitForFunction(() => document.activeElement.getAttribute('aria-label') === 'Search conversations');
 });
 
 scene('the starter model says what it is, and where a bigger one comes from', { empty: true }, async ({ page }) => {

@@ -173,6 +173,7 @@ export class World {
     answer.timings = { prompt_ms: 120, predicted_ms: took, predicted_per_second: (tokens / took) * 1000 };
     thread.preview = text.slice(0, 80);
     job.isOver = true;
+    job.turn = { thread: { ...thread }, question, answer: { ...answer } };
     this.changed(thread, 'message', answer);
   }
 }
@@ -191,7 +192,7 @@ const byAge = (a, b) => Number(b.is_pinned) - Number(a.is_pinned) || b.updated_m
 export const methods = {
   'system.info': (world) => ({
     version: '0.1.0', data_dir: '/home/ada/.local/share/hearth', url: world.url, uptime_ms: Date.now() - world.startedAt + 4_000_000,
-    platform: 'linux-x64', pid: process.pid, device: 'ada-desk', methods: [],
+    platform: 'linux-x64', pid: process.pid, device: '9f2c', methods: [],
   }), // prettier-ignore
   'threads.list': (world, { limit = 100, cursor = '0' }) => {
     const all = [...world.threads.values()].filter((thread) => !thread.is_deleted).sort(byAge);
@@ -253,7 +254,7 @@ export const methods = {
     const job = world.jobs.get(id);
     if (!job) throw new RpcFailure(-32004, 'not_found', 'This run is over.');
     await world.attach(job, after, emit, signal);
-    return {};
+    return job.turn ?? {};
   },
   'models.list': (world) => ({ models: world.models }),
   'models.add': (world, { path }) => {
@@ -270,7 +271,7 @@ export const methods = {
     world.emit('models.changed', { models: world.models });
     return {};
   },
-  'models.scan': () => ({ added: [], removed: [] }),
+  'models.scan': () => ({ added: 0, removed: 0 }),
   'inference.load': async (world, { model }, { emit, signal }) => {
     const { memory_bytes, context_train } = await world.load(model, signal, emit);
     return { model, memory_bytes, context: context_train };
@@ -288,26 +289,33 @@ export const methods = {
   'settings.list': (world) => ({ settings: world.settings }),
   'settings.set': (world, { key, value }) => {
     if (key === 'inference.keep_loaded_minutes' && value > 600) throw new RpcFailure(-32602, 'invalid_argument', 'At most 600 minutes.');
-    world.settings.find((setting) => setting.key === key).value = value;
-    world.emit('settings.changed', { key, value });
-    return { key, value };
+    const setting = world.settings.find((one) => one.key === key);
+    setting.value = value ?? setting.default;
+    world.emit('settings.changed', { key, value: setting.value });
+    return { key, value: setting.value, default: setting.default };
   },
   'plugins.list': () => ({ plugins: plugins() }),
   'plugins.get': (_world, { id }) => ({ ...plugins().find((plugin) => plugin.id === id), handles: 7, bytes: 18_432, calls: 1204, slow_callbacks: 0 }),
   'monitor.resources.get': () => sample(),
   'monitor.load.get': () => sample(),
-  'monitor.history.get': () => ({ samples: Array.from({ length: 90 }, (_, i) => sample(i)) }),
+  'monitor.history.get': () => ({
+    samples: Array.from({ length: 90 }, (_, i) => {
+      const { memory, cpu } = sample(Date.now() / 1000 - 90 + i);
+      return { at_ms: Date.now() - (90 - i) * 1000, used_bytes: Math.round(memory.used_bytes), hearth_bytes: 50_000_000, cpu, hearth_cpu: 0.01 };
+    }),
+  }),
 };
 
 function sample(at = Date.now() / 1000) {
   const wave = (period, from, to) => from + (to - from) * (0.5 + 0.5 * Math.sin((at / period) * 6.283));
   return {
+    at_ms: Math.round(at * 1000),
     memory: { total_bytes: 33_500_000_000, used_bytes: wave(50, 11.2e9, 12.6e9) },
     children: [
-      { pid: 4200, plugin: 'engine-llama', model: 'kindling', memory_bytes: 41_000_000, cpu: wave(9, 0, 0.7) },
-      { pid: 4201, plugin: 'engine-llama', model: 'qwen3-8b-q4_k_m', memory_bytes: 5_800_000_000, cpu: wave(13, 0.2, 5.6) },
+      { pid: 4200, plugin: 'engine-llama', model: 'kindling', memory_bytes: 41_000_000, cpu: wave(9, 0, 0.08) },
+      { pid: 4201, plugin: 'engine-llama', model: 'qwen3-8b-q4_k_m', memory_bytes: 5_800_000_000, cpu: wave(13, 0.02, 0.7) },
     ],
-    hearth: { memory_bytes: 8_900_000, cpu: wave(5, 0, 0.02) },
+    hearth: { memory_bytes: 8_900_000, cpu: wave(5, 0, 0.002) },
     cpu: wave(17, 0.08, 0.42), cores: 8, load1: wave(60, 0.6, 2.2),
   }; // prettier-ignore
 }
@@ -335,10 +343,10 @@ const settings = () => [
 ]; // prettier-ignore
 
 const plugins = () => [
-  ['chat', 'Chat', 'ACTIVE', 'daemon'], ['threads', 'Threads', 'ACTIVE', 'daemon'], ['store-folder', 'Plain files', 'ACTIVE', 'daemon'],
-  ['inference', 'Inference', 'ACTIVE', 'daemon'], ['models', 'Models', 'ACTIVE', 'daemon'], ['engine-llama', 'llama.cpp engine', 'ACTIVE', 'child'],
-  ['api-openai', 'OpenAI API', 'ACTIVE', 'daemon'], ['monitor', 'Monitor', 'ACTIVE', 'daemon'], ['ada.word-count', 'Word count', 'CRASHED', 'child'],
+  ['chat', 'Chat', 'active', 'daemon'], ['threads', 'Threads', 'active', 'daemon'], ['store-folder', 'Plain files', 'active', 'daemon'],
+  ['inference', 'Inference', 'active', 'daemon'], ['models', 'Models', 'active', 'daemon'], ['engine-llama', 'llama.cpp engine', 'active', 'child'],
+  ['api-openai', 'OpenAI API', 'active', 'daemon'], ['monitor', 'Monitor', 'active', 'daemon'], ['ada.word-count', 'Word count', 'crashed', 'child'],
 ].map(([id, title, state, placement]) => ({
   id, title, state, placement, version: '0.1.0',
-  error: state === 'CRASHED' ? 'Its process ended with signal 11. It is started again in 8 s.' : null,
+  error: state === 'crashed' ? { name: 'crashed', message: 'Its process ended with signal 11. It is started again in 8 s.' } : null,
 })); // prettier-ignore

@@ -30,9 +30,8 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
-export function parameters(value: number | string | null): string | null {
+export function parameters(value: number | null): string | null {
   if (value === null) return null;
-  if (typeof value === 'string') return value;
   if (value >= 1e9) return `${(value / 1e9).toFixed(value >= 1e10 ? 0 : 1)} B`;
   if (value >= 1e6) return `${(value / 1e6).toFixed(value >= 1e8 ? 0 : 1)} M`;
   return count(value);

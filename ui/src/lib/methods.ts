@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Every method that the page calls: its parameters and its result. `api.ts` is the only reader.
 import type {
+  HistoryPoint,
   Job,
   LoadedModel,
   Load,
@@ -10,7 +11,7 @@ import type {
   Plugin,
   PluginDetail,
   Resources,
-  SampleEvent,
+  Sample,
   SearchHit,
   SendOptions,
   Setting,
@@ -19,7 +20,7 @@ import type {
 } from './objects';
 
 type None = Record<string, never>;
-interface Turn {
+export interface Turn {
   thread: Thread;
   question: Message | null;
   answer: Message;
@@ -33,7 +34,10 @@ export interface Methods {
   'jobs.cancel': { params: { id: string }; result: Job };
   'events.subscribe': { params: { topics: string[] }; result: unknown };
   'settings.list': { params: { prefix?: string }; result: { settings: Setting[] } };
-  'settings.set': { params: { key: string; value: unknown }; result: unknown };
+  'settings.set': {
+    params: { key: string; value: unknown };
+    result: { key: string; value: unknown; default: unknown };
+  };
   'threads.list': {
     params: { limit?: number; cursor?: string; query?: string };
     result: { threads: Thread[]; next: string | null };
@@ -66,7 +70,7 @@ export interface Methods {
   'models.list': { params: None; result: { models: Model[] } };
   'models.add': { params: { path: string }; result: Model };
   'models.remove': { params: { id: string }; result: unknown };
-  'models.scan': { params: None; result: { added: unknown; removed: unknown } };
+  'models.scan': { params: None; result: { added: number; removed: number } };
   'inference.load': {
     params: { model: string };
     result: { model: string; memory_bytes: number; context: number };
@@ -75,7 +79,7 @@ export interface Methods {
   'inference.loaded': { params: None; result: { models: LoadedModel[] } };
   'monitor.resources.get': { params: None; result: Resources };
   'monitor.load.get': { params: None; result: Load };
-  'monitor.history.get': { params: None; result: { samples: SampleEvent[] } };
+  'monitor.history.get': { params: None; result: { samples: HistoryPoint[] } };
 }
 
 /** What each topic of `events.subscribe` carries. */
@@ -96,7 +100,7 @@ export interface Topics {
   'jobs.changed': { job: Job };
   'settings.changed': { key: string; value: unknown };
   'plugins.changed': { id: string; state: string };
-  'monitor.sampled': SampleEvent;
+  'monitor.sampled': Sample;
 }
 
 /** The first event of `chat.send` and `chat.regenerate`. */

@@ -65,7 +65,7 @@ export interface Model {
   path: string | null;
   size_bytes: number;
   architecture: string;
-  parameters: number | string | null;
+  parameters: number | null;
   quantization: string | null;
   context_train: number;
   has_chat_template: boolean;
@@ -75,7 +75,10 @@ export interface Model {
   /** 0..1 while loading. */
   progress: number | null;
   memory_bytes: number | null;
+  /** Why the last load failed. */
   error: Failure | null;
+  /** What is wrong with its files; absent when nothing is. */
+  problem?: Failure;
   description: string | null;
 }
 
@@ -100,7 +103,7 @@ export interface SystemInfo {
   platform: string;
   pid: number;
   device: string;
-  methods: unknown;
+  methods: string[];
 }
 
 export interface Plugin {
@@ -109,14 +112,14 @@ export interface Plugin {
   title: string;
   state: string;
   placement: string;
-  error: Failure | string | null;
+  error: Failure | null;
 }
 
 export interface PluginDetail extends Plugin {
-  handles?: number;
-  bytes?: number;
-  calls?: number;
-  slow_callbacks?: number;
+  handles: number;
+  bytes: number;
+  calls: number;
+  slow_callbacks: number;
 }
 
 export interface SearchHit {
@@ -149,37 +152,49 @@ export interface LoadedModel {
   model: string;
   pid: number;
   state: ModelState;
-  slots: number;
+  slots: number | null;
   slots_busy: number;
-  memory_bytes: number;
-  context: number;
+  memory_bytes: number | null;
+  context: number | null;
 }
 
-export interface ChildUse {
+/** What the system does not tell is absent. */
+export interface Use {
+  memory_bytes?: number;
+  /** Share of the whole machine, 0..1. */
+  cpu?: number;
+}
+
+export interface ChildUse extends Use {
   pid: number;
   plugin: string;
   model: string | null;
-  memory_bytes: number;
-  /** Cores in use: 1 is one core fully busy. */
-  cpu: number;
 }
 
 export interface Resources {
-  memory: { total_bytes: number; used_bytes: number };
+  memory: { total_bytes?: number; used_bytes?: number };
   children: ChildUse[];
-  hearth: { memory_bytes: number; cpu: number };
+  hearth: Use;
 }
 
 export interface Load {
-  /** Share of the whole machine, 0..1. */
-  cpu: number;
+  cpu?: number;
   cores: number;
-  load1: number;
+  load1?: number;
 }
 
-export interface SampleEvent extends Resources, Partial<Load> {
-  load?: Load;
-  time_ms?: number;
+/** The value of `monitor.sampled`. */
+export interface Sample extends Resources, Load {
+  at_ms: number;
+}
+
+/** A moment of the past, as `monitor.history.get` keeps it. */
+export interface HistoryPoint {
+  at_ms: number;
+  used_bytes: number;
+  hearth_bytes: number;
+  cpu?: number;
+  hearth_cpu?: number;
 }
 
 export interface SendOptions {

@@ -52,7 +52,7 @@ class Connection {
 
   /** True when the error says that we are not signed in; the page then shows how to be. */
   noteDenied(error: unknown): boolean {
-    if (!isKind(error, 'denied', 'unauthorized', 'unauthenticated')) return false;
+    if (!isKind(error, 'denied', 'unauthenticated')) return false;
     this.isDenied = true;
     return true;
   }

@@ -9,7 +9,7 @@
 // on over there; on return the thread is read again, and what still runs is attached to again.
 import { SvelteMap } from 'svelte/reactivity';
 import { call, isKind, sentence } from '../lib/api';
-import type { TurnStarted } from '../lib/methods';
+import type { Turn, TurnStarted } from '../lib/methods';
 import type { Failure, Message, Thread } from '../lib/objects';
 import type { RpcEvent } from '../lib/rpc';
 import { Tree, textOf, upsert } from '../lib/tree';
@@ -277,7 +277,8 @@ class Conversation {
     this.lives.set(message, live);
     let error: unknown = null;
     try {
-      await call('jobs.attach', { id: job, after: 0 }, { onEvent: (event) => isHere() && live.accept(event) });
+      const turn = (await call('jobs.attach', { id: job, after: 0 }, { onEvent: (event) => isHere() && live.accept(event) })) as Partial<Turn> | null;
+      if (isHere() && turn?.answer?.id === message) this.messages = upsert(this.messages, turn.answer);
     } catch (thrown) {
       error = thrown;
     }

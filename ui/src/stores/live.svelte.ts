@@ -9,11 +9,11 @@ export interface Phase {
   share: number | null;
 }
 
+/** What a `reset` brings when the run's first events are no longer kept. */
 interface Snapshot {
-  text?: string;
-  reasoning?: string;
-  parts?: { type: string; text: string }[];
-  message?: { parts?: { type: string; text: string }[] };
+  text: string;
+  reasoning: string;
+  progress: { done: number; total: number; text: string } | null;
 }
 
 export class Live {
@@ -36,15 +36,14 @@ export class Live {
       this.thoughtSince_ms ??= Date.now();
       this.phase = null;
     } else if (event.kind === 'progress') {
-      const share = event.total ? Math.min(1, (event.done ?? 0) / event.total) : null;
-      if (!this.#text) this.phase = { text: event.text || 'Reading the conversation', share };
+      this.#note(event);
       return;
     } else if (event.kind === 'reset') {
-      const snapshot = (event.data ?? {}) as Snapshot;
-      const parts = snapshot.parts ?? snapshot.message?.parts;
-      this.#text = snapshot.text ?? join(parts, 'text');
-      this.#reasoning = snapshot.reasoning ?? join(parts, 'reasoning');
+      const snapshot = (event.data ?? {}) as Partial<Snapshot>;
+      this.#text = snapshot.text ?? '';
+      this.#reasoning = snapshot.reasoning ?? '';
       if (this.#text) this.#noteText();
+      else if (snapshot.progress) this.#note(snapshot.progress);
     } else return;
     this.#schedule();
   }
@@ -53,6 +52,11 @@ export class Live {
   rewind(): void {
     this.#text = '';
     this.#reasoning = '';
+  }
+
+  #note({ done = 0, total = 0, text }: { done?: number; total?: number; text?: string }): void {
+    if (this.#text) return;
+    this.phase = { text: text || 'Reading the conversation', share: total ? Math.min(1, done / total) : null };
   }
 
   #noteText(): void {
@@ -71,8 +75,4 @@ export class Live {
     if (document.hidden) setTimeout(show, 250);
     else requestAnimationFrame(show);
   }
-}
-
-function join(parts: { type: string; text: string }[] | undefined, type: string): string {
-  return (parts ?? []).filter((part) => part.type === type).map((part) => part.text).join('');
 }

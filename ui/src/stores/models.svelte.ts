@@ -132,8 +132,7 @@ class Models {
     try {
       const { added } = await call('models.scan', {});
       await this.load();
-      const found = Array.isArray(added) ? added.length : Number(added) || 0;
-      toasts.add(found ? `Found ${found} new ${found === 1 ? 'model' : 'models'}.` : 'No new models in the folder.');
+      toasts.add(added ? `Found ${added} new ${added === 1 ? 'model' : 'models'}.` : 'No new models in the folder.');
     } catch (error) {
       toasts.add(sentence(error));
     }

@@ -2,71 +2,60 @@
 // The machine's memory and processor. Sampled by the daemon only while somebody looks: `watch` is called
 // by the page that shows it, and what it returns ends the sampling.
 import { call, rpc, sentence } from '../lib/api';
-import type { ChildUse, SampleEvent } from '../lib/objects';
+import type { Load, Resources, Sample } from '../lib/objects';
 
-export interface Sample {
-  memory_total: number;
-  memory_used: number;
+interface Point {
   cpu: number;
-  hearth_memory: number;
-  hearth_cpu: number;
-  children: ChildUse[];
+  used_bytes: number;
 }
 
-const cap_samples = 120;
+const shown_ms = 120_000;
+const cap_points = 120;
 
 class Monitor {
-  samples = $state.raw<Sample[]>([]);
-  cores = $state(0);
-  load1 = $state(0);
+  points = $state.raw<Point[]>([]);
+  resources = $state.raw<Resources | null>(null);
+  load = $state.raw<Load | null>(null);
   error = $state<string | null>(null);
 
-  get last(): Sample | undefined {
-    return this.samples.at(-1);
-  }
-
   watch(): () => void {
-    this.samples = [];
-    void this.#first();
-    return rpc.watch(
-      ['monitor.sampled'],
-      (_topic, value) => this.#add(value as SampleEvent),
-      (error) => (this.error = sentence(error)),
-    );
+    this.points = [];
+    const stops = [
+      // At every opening of the link: the first look, and each return.
+      rpc.onOpen(() => void this.#first()),
+      rpc.watch(
+        ['monitor.sampled'],
+        (_topic, value) => this.#add(value as Sample),
+        (error) => (this.error = sentence(error)),
+      ),
+    ];
+    return () => stops.forEach((stop) => stop());
   }
 
   async #first(): Promise<void> {
     try {
-      const [resources, load, history] = await Promise.all([
+      const [resources, load, { samples }] = await Promise.all([
         call('monitor.resources.get', {}),
         call('monitor.load.get', {}),
-        call('monitor.history.get', {}).catch(() => ({ samples: [] as SampleEvent[] })),
+        call('monitor.history.get', {}),
       ]);
       this.error = null;
-      const past = history.samples.filter((sample) => sample.memory).map((sample) => this.#read(sample));
-      this.samples = [...past, this.#read({ ...resources, ...load }), ...this.samples].slice(-cap_samples);
+      this.resources ??= resources;
+      this.load ??= load;
+      const since = Date.now() - shown_ms;
+      const past = samples.filter((one) => one.at_ms >= since).map((one) => ({ cpu: one.cpu ?? 0, used_bytes: one.used_bytes }));
+      this.points = [...past, ...this.points].slice(-cap_points);
     } catch (error) {
       this.error = sentence(error);
     }
   }
 
-  #add(event: SampleEvent): void {
+  #add(sample: Sample): void {
     this.error = null;
-    this.samples = [...this.samples.slice(1 - cap_samples), this.#read(event)];
-  }
-
-  #read(event: SampleEvent): Sample {
-    const load = event.load ?? event;
-    if (load.cores) this.cores = load.cores;
-    if (load.load1 !== undefined) this.load1 = load.load1;
-    return {
-      memory_total: event.memory.total_bytes,
-      memory_used: event.memory.used_bytes,
-      cpu: load.cpu ?? 0,
-      hearth_memory: event.hearth?.memory_bytes ?? 0,
-      hearth_cpu: event.hearth?.cpu ?? 0,
-      children: event.children ?? [],
-    };
+    this.resources = sample;
+    this.load = sample;
+    const point = { cpu: sample.cpu ?? 0, used_bytes: sample.memory.used_bytes ?? 0 };
+    this.points = [...this.points.slice(1 - cap_points), point];
   }
 }
 

@@ -24,17 +24,22 @@ class Settings {
     this.isLoaded = true;
   }
 
-  async set(key: string, value: unknown): Promise<void> {
+  async set(key: string, value: unknown, shown = value): Promise<void> {
     const before = this.items.find((setting) => setting.key === key)?.value;
-    this.#put(key, value);
+    this.#put(key, shown);
     try {
-      await call('settings.set', { key, value });
+      this.#put(key, (await call('settings.set', { key, value })).value);
       const { [key]: _gone, ...rest } = this.refusals;
       this.refusals = rest;
     } catch (error) {
       this.#put(key, before);
       this.refusals = { ...this.refusals, [key]: sentence(error) };
     }
+  }
+
+  /** Null brings the default back. */
+  async reset({ key, default: usual }: Setting): Promise<void> {
+    await this.set(key, null, usual);
   }
 
   #put(key: string, value: unknown): void {
