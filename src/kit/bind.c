@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* bind.c: the two tables of this image. A plugin gets both from its host (hearth_bind); the daemon, the plugin host
- * and the client library install the values of their own (value_install). Set before there are threads, then only
- * read. This file must not refer to value.c: a shared object that is a plugin carries no values of its own. */
+ * and the client library install the values of their own (value_install), or get them with the first value when
+ * nobody did: a program may build arguments before it opened anything. Set before there are threads, then only read.
+ * The reference to value.c is weak: a shared object that is a plugin carries no values of its own. */
 #include <hearth/plugin.h>
 
 #include "kit/value.h"
@@ -12,6 +13,9 @@
 
 const hearth_host_api         *hearth_host_table;
 static const hearth_value_api *values;
+
+#pragma weak value_table
+#pragma weak value_install
 
 hearth_code hearth_bind(const hearth_host_api *host)
 {
@@ -31,5 +35,7 @@ void value_use(const hearth_value_api *table)
 
 const hearth_value_api *hearth_values(void)
 {
+    if (!values && value_table)
+        value_install();
     return values;
 }

@@ -57,7 +57,7 @@ static void nobody_hears_of_before_it_subscribed(void **state)
 
 static void leave_while_told(void *self, hearth_str topic, const hearth_value *value)
 {
-    hear("x", topic, value);
+    hear((char[]){ "x" }, topic, value);
     assert_int_equal(bus_drop_owner(b, self), 2);
 }
 
