@@ -224,8 +224,9 @@ typedef struct conversion {
     const model  *model;
     hearth_ctx   *ctx;
     bool          add_special, parse_special;
-    int32_t       token_count; /* negative: it failed */
+    bool          is_failed;
     llama_token  *tokens;
+    size_t        token_count;
     hearth_buf    text;
 } conversion;
 
@@ -250,26 +251,30 @@ static void conversion_free(conversion *c)
     hearth_free(c->ctx, c);
 }
 
+static void *alloc_tokens(void *arg, size_t bytes)
+{
+    conversion *c = arg;
+    hearth_free(c->ctx, c->tokens);
+    c->tokens = hearth_alloc(c->ctx, bytes);
+    return c->tokens;
+}
+
 static void run_tokenize(void *arg)
 {
     conversion *c = arg;
-    int32_t     most = (int32_t)c->text.n + 8;
-    c->token_count = -1;
-    c->tokens = hearth_alloc(c->ctx, (size_t)most * sizeof *c->tokens);
-    if (c->tokens)
-        c->token_count = llama_tokenize(c->model->words.vocab, c->text.n ? c->text.p : "", (int32_t)c->text.n, c->tokens,
-                                        most, c->add_special, c->parse_special);
+    c->is_failed = vocabulary_tokenize(&c->model->words, hearth_buf_str(&c->text), c->add_special, c->parse_special,
+                                       alloc_tokens, c, &c->tokens, &c->token_count) < 0;
 }
 
 static void on_tokenized(void *arg, void *self)
 {
     engine     *e = self;
     conversion *c = arg;
-    if (c->token_count < 0) {
+    if (c->is_failed) {
         hearth_fail(c->req, HEARTH_NO_MEMORY, "no memory for the tokens of %zu bytes", c->text.n);
     } else {
         hearth_value *list = hearth_array(e->ctx), *v = hearth_object(e->ctx);
-        for (int32_t i = 0; i < c->token_count; i++)
+        for (size_t i = 0; i < c->token_count; i++)
             hearth_add_i64(list, c->tokens[i]);
         hearth_put(v, "tokens", list);
         hearth_reply(c->req, v);
@@ -300,10 +305,10 @@ static void run_detokenize(void *arg)
     conversion *c = arg;
     hearth_buf  raw;
     hearth_buf_init(&raw, GENERATION_MAX_TEXT);
-    for (int32_t i = 0; i < c->token_count && !raw.failed; i++)
+    for (size_t i = 0; i < c->token_count && !raw.failed; i++)
         vocabulary_put(&c->model->words, c->tokens[i], true, &raw);
     if (raw.failed || hearth_utf8_repair(&c->text, hearth_buf_str(&raw)) < 0)
-        c->token_count = -1;
+        c->is_failed = true;
     hearth_buf_deinit(&raw);
 }
 
@@ -311,7 +316,7 @@ static void on_detokenized(void *arg, void *self)
 {
     engine     *e = self;
     conversion *c = arg;
-    if (c->token_count < 0) {
+    if (c->is_failed) {
         hearth_fail(c->req, HEARTH_TOO_LARGE, "the text of these tokens is over the limit of %u bytes", GENERATION_MAX_TEXT);
     } else {
         hearth_value *v = hearth_object(e->ctx);
@@ -342,7 +347,7 @@ static void detokenize(void *self, hearth_req *req, const int32_t *tokens, size_
         return;
     }
     memcpy(c->tokens, tokens, n * sizeof *tokens);
-    c->token_count = (int32_t)n;
+    c->token_count = n;
     hearth_work(e->ctx, run_detokenize, on_detokenized, c, e);
 }
 

@@ -203,17 +203,15 @@ hearth_str generation_prompt(generation *g)
     return (hearth_str){ view->prompt, view->prompt_n };
 }
 
+static void *alloc_in_arena(void *arg, size_t bytes)
+{
+    return hearth_arena_new(arg, bytes);
+}
+
 static hearth_code tokenize(generation *g, hearth_str prompt)
 {
-    const struct llama_vocab *vocab = g->model->words.vocab;
-    int32_t most = (int32_t)prompt.n + 8; /* no token is empty; a few are added */
-    g->tokens = hearth_arena_new(&g->arena, (size_t)most * sizeof *g->tokens);
-    if (!g->tokens)
+    if (vocabulary_tokenize(&g->model->words, prompt, true, true, alloc_in_arena, &g->arena, &g->tokens, &g->token_count) < 0)
         return hearth_err_set(&g->err, HEARTH_TOO_LARGE, WHERE, "the prompt of %zu bytes is over the limit", prompt.n);
-    int32_t n = llama_tokenize(vocab, prompt.n ? prompt.p : "", (int32_t)prompt.n, g->tokens, most, true, true);
-    if (n < 0)
-        return hearth_err_set(&g->err, HEARTH_INTERNAL, WHERE, "the tokenizer gives more tokens than bytes");
-    g->token_count = (size_t)n;
     return HEARTH_OK;
 }
 

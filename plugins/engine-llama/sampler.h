@@ -6,38 +6,15 @@
  * llama-server's: bias, penalties, top_k, typical_p, top_p, min_p, temperature, dist; a grammar is asked about the
  * chosen token first and filters the vocabulary only when it refuses (the same tokens come out, far cheaper).
  *
- * Thread: the vocabulary view is read-only after load except for its scratch memory, which is the decode thread's;
- * a sampler is made on a worker and used on the decode thread. */
+ * Thread: a sampler is made on a worker and used on the decode thread. */
 #ifndef ENGINE_LLAMA_SAMPLER_H
 #define ENGINE_LLAMA_SAMPLER_H
 
 #include <hearth/engine.h>
-#include <hearth/kit.h>
 
-#include "llama.h"
+#include "vocabulary.h"
 
 #define SAMPLER_MAX_PROBS 20
-
-/* What every sampler of a model shares. */
-typedef struct vocabulary {
-    const struct llama_vocab *vocab;
-    int32_t                   size;
-    llama_token              *ends; /* the tokens that end a turn */
-    int32_t                   end_count;
-    const llama_token        *suppressed; /* the model's own: never sampled */
-    int32_t                   suppressed_count;
-    llama_token_data         *candidates; /* scratch of the decode thread: `size` of them */
-    uint16_t                 *counts;     /* scratch, all zero between calls */
-    float                    *row;        /* scratch: the logits before biases and penalties */
-} vocabulary;
-
-/* Owner: the caller's memory. Errors: no_memory. Thread: decode. */
-hearth_code vocabulary_init(vocabulary *v, const struct llama_vocab *vocab, hearth_err *err);
-void        vocabulary_deinit(vocabulary *v);
-
-/* Appends the bytes of a token; those of control tokens only when `is_special`. Errors: as hearth_buf_append.
- * Thread: any. */
-hearth_code vocabulary_put(const vocabulary *v, llama_token token, bool is_special, hearth_buf *out);
 
 typedef struct sampler sampler;
 

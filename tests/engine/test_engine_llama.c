@@ -443,6 +443,14 @@ static void test_characters_of_several_tokens_come_whole(void **state)
     assert_true(hearth_utf8_valid(text_of(c)));
     assert_same(text_of(c), hearth_buf_str(&c->text));
     fake_call_free(c);
+
+    c = fake_host_call(h, "engine.tokenize", "{\"text\":\"          \"}"); /* more tokens than bytes */
+    assert_int_equal(c->code, HEARTH_OK);
+    assert_int_equal(hearth_count(hearth_get(c->value, "tokens")), 30);
+    fake_call_free(c);
+    c = fake_host_call(h, "engine.submit", "{\"prompt\":\"a                    b\",\"max_tokens\":1}");
+    assert_int_equal(c->code, HEARTH_OK);
+    fake_call_free(c);
     fake_host_free(h);
 }
 
