@@ -340,6 +340,7 @@ static void on_event(void *arg, const hearth_event *e)
 static void on_done(void *arg, const hearth_reply_view *reply)
 {
     rpc_call *c = arg;
+    c->is_starting = false; /* an answer that waits for a slow reader is freed like any other */
     if (c->is_silent || c->s->is_gone) {
         free_call(c);
         return;
