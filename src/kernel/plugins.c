@@ -250,6 +250,9 @@ static void on_loaded(void *arg, hearth_code code, const hearth_err *err)
 
 static void load(plugin *one)
 {
+    /* The list is kept in the order of starting: its reverse is the order of disposing. */
+    list_remove(&one->node);
+    list_add(&one->k->plugins->all, &one->node);
     one->err = (hearth_err){ 0 };
     one->generation++;
     one->ctx = ctx_new(one->k, hearth_cstr(one->id), one->package_dir, PRINCIPAL_PLUGIN, &one->err);

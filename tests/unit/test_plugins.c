@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Core plugins from manifest to dispose, with plugins that behave badly. */
+#define _GNU_SOURCE
+#include "kernel_test.h"
+
+#include <ftw.h>
+#include <unistd.h>
+
+#include "kernel/plugins.h"
+
+static loop   *l;
+static kernel *k;
+static char    dir[64], order[128], reports[2048];
+
+/* -- plugins -------------------------------------------------------------------------------------------------------- */
+
+typedef struct toy {
+    hearth_ctx *ctx;
+    char        name;
+} toy;
+
+static void note(char what, char who)
+{
+    size_t n = strlen(order);
+    snprintf(order + n, sizeof order - n, "%c%c ", what, who);
+}
+
+static hearth_code load_toy(hearth_ctx *ctx, void **self, char name)
+{
+    toy *t = hearth_new(ctx, toy);
+    t->ctx = ctx;
+    t->name = name;
+    *self = t;
+    note('l', name);
+    return HEARTH_OK;
+}
+
+static hearth_code load_a(hearth_ctx *ctx, void **self, hearth_err *err)
+{
+    (void)err;
+    return load_toy(ctx, self, 'a');
+}
+
+static hearth_code load_b(hearth_ctx *ctx, void **self, hearth_err *err)
+{
+    (void)err;
+    return load_toy(ctx, self, 'b');
+}
+
+static void say_ready(void *arg)
+{
+    hearth_ready(arg, HEARTH_OK, NULL);
+}
+
+static hearth_code load_late(hearth_ctx *ctx, void **self, hearth_err *err)
+{
+    (void)err;
+    load_toy(ctx, self, 'c');
+    hearth_timer(ctx, 1, 0, say_ready, ctx);
+    return HEARTH_LATER;
+}
+
+static hearth_code load_bad(hearth_ctx *ctx, void **self, hearth_err *err)
+{
+    (void)ctx;
+    (void)self;
+    return hearth_err_set(err, HEARTH_IO, "bad.load", "the disk said no; look at its cable");
+}
+
+static hearth_code implement_quiet(hearth_ctx *ctx, void *self, hearth_err *err)
+{
+    (void)ctx;
+    (void)err;
+    note('i', ((toy *)self)->name);
+    return HEARTH_OK;
+}
+
+static void hold(hearth_req *req, void *self)
+{
+    (void)req;
+    (void)self;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void on_topic(void *self, hearth_str topic, const hearth_value *value)
+{
+    (void)self;
+    (void)topic;
+    (void)value;
+}
+
+static hearth_code implement_messy(hearth_ctx *ctx, void *self, hearth_err *err)
+{
+    static const hearth_method methods[] = { { "messy.hold", hold } };
+    (void)self;
+    hearth_alloc(ctx, 1000); /* never given back */
+    hearth_alloc(ctx, 24);
+    hearth_timer(ctx, 100000, 100000, nothing, NULL);
+    hearth_subscribe(ctx, "t.*", on_topic, NULL);
+    hearth_emit(ctx, "undeclared.topic", hearth_object(ctx));
+    return hearth_serve(ctx, methods, 1, self, err);
+}
+
+static void dispose(void *self)
+{
+    toy *t = self;
+    note('d', t->name);
+    hearth_free(t->ctx, t);
+}
+
+#define TOY(id, load_fn, implement_fn)                                                                        \
+    static const hearth_plugin *entry_##id(const hearth_host_api *host)                                       \
+    {                                                                                                         \
+        static const hearth_plugin plugin = { sizeof(hearth_plugin), HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR,      \
+                                              load_fn, implement_fn, dispose };                               \
+        return hearth_bind(host) < 0 ? NULL : &plugin;                                                        \
+    }
+TOY(a, load_a, implement_quiet)
+TOY(b, load_b, implement_quiet)
+TOY(late, load_late, implement_quiet)
+TOY(bad, load_bad, implement_quiet)
+TOY(messy, load_a, implement_messy)
+
+/* -- house ------------------------------------------------------------------------------------------------------------- */
+
+static void on_log(void *arg, hearth_level level, hearth_str who, hearth_str text)
+{
+    (void)arg;
+    size_t n = strlen(reports);
+    if (level >= HEARTH_LOG_WARN)
+        snprintf(reports + n, sizeof reports - n, "%.*s: %.*s\n", HEARTH_FMT(who), HEARTH_FMT(text));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    hearth_err err = { 0 };
+    order[0] = reports[0] = 0;
+    l = loop_new(&err);
+    strcpy(dir, "/tmp/hearth-test-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    loop_free(l);
+    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void on_ready(void *arg, hearth_code code, const hearth_err *err)
+{
+    (void)err;
+    assert_int_equal(code, HEARTH_OK);
+    *(bool *)arg = true;
+}
+
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void start(const core_plugin *core)
+{
+    hearth_err     err = { 0 };
+    bool           ready = false;
+    kernel_options o = { .loop = l, .version = "test", .data_dir = dir, .share_dir = dir, .host_executable = "/none", .core = core,
+                         .kernel_methods = "{\"methods\":{}}", .on_log = on_log };
+    /* the kernel's own methods are not described here: it must say so, not fall over */
+    k = kernel_new(&o, &err);
+    assert_null(k);
+    assert_non_null(strstr(err.msg, "system.info"));
+    const char *source = getenv("HEARTH_SOURCE");
+    char        path[512];
+    hearth_buf  text;
+    hearth_buf_init(&text, 1 << 20);
+    snprintf(path, sizeof path, "%s/spec/methods", source ? source : ".");
+    file_root *root = file_root_open(path, false, &err);
+    if (!root || file_read(root, HEARTH_STR("kernel.json"), &text, &err) < 0)
+        fail_msg("%s", err.msg);
+    file_root_close(root);
+    o.kernel_methods = text.p;
+    err = (hearth_err){ 0 };
+    k = kernel_new(&o, &err);
+    if (!k)
+        fail_msg("%s", err.msg);
+    hearth_buf_deinit(&text);
+    kernel_start(k, on_ready, &ready);
+    run_until(l, &ready);
+}
+
+static void stop(void)
+{
+    bool done = false;
+    kernel_stop(k, set_flag, &done);
+    run_until(l, &done);
+}
+
+static const plugin *find(const char *id)
+{
+    const plugin *p = plugins_find(k->plugins, hearth_cstr(id));
+    assert_non_null(p);
+    return p;
+}
+
+/* -- tests --------------------------------------------------------------------------------------------------------------- */
+
+static void plugins_start_after_what_they_need_and_end_before_it(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = {
+        { "b", entry_b, "{\"id\":\"b\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"a\":\"^0.1\"}}", "" },
+        { "late", entry_late, "{\"id\":\"late\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"b\":\"^0.1\"}}", "" },
+        { "a", entry_a, "{\"id\":\"a\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { NULL, NULL, NULL, NULL },
+    };
+    start(core);
+    assert_string_equal(order, "la ia lb ib lc ic ");
+    assert_int_equal(find("late")->state, PLUGIN_ACTIVE);
+    order[0] = 0;
+    stop();
+    assert_string_equal(order, "dc db da ");
+    kernel_free(k);
+}
+
+static void one_that_cannot_start_is_named_and_the_rest_goes_on(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = {
+        { "bad", entry_bad, "{\"id\":\"bad\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { "needs-bad", entry_b, "{\"id\":\"needs-bad\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"bad\":\"*\"}}", "" },
+        { "round", entry_b, "{\"id\":\"round\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"trip\":\"*\"}}", "" },
+        { "trip", entry_b, "{\"id\":\"trip\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"round\":\"*\"}}", "" },
+        { "next-major", entry_b, "{\"id\":\"next-major\",\"hearth\":\"^2\",\"version\":\"0.1.0\"}", "" },
+        { "torn", entry_b, "{\"id\":\"torn\"", "" },
+        { "liar", entry_b, "{\"id\":\"other\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { "a", entry_a, "{\"id\":\"a\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { NULL, NULL, NULL, NULL },
+    };
+    start(core);
+    assert_int_equal(find("a")->state, PLUGIN_ACTIVE);
+    assert_int_equal(find("bad")->state, PLUGIN_FAILED);
+    assert_string_equal(find("bad")->err.msg, "the disk said no; look at its cable");
+    assert_int_equal(find("needs-bad")->state, PLUGIN_INCOMPATIBLE);
+    assert_int_equal(find("round")->state, PLUGIN_INCOMPATIBLE);
+    assert_non_null(strstr(find("trip")->err.msg, "circle"));
+    assert_int_equal(find("next-major")->state, PLUGIN_INCOMPATIBLE);
+    assert_int_equal(find("torn")->state, PLUGIN_REJECTED);
+    assert_int_equal(find("liar")->state, PLUGIN_REJECTED);
+    assert_string_equal(order, "la ia ");
+    stop();
+    kernel_free(k);
+}
+
+static void ended(void *arg, const hearth_reply_view *r)
+{
+    *(hearth_code *)arg = r->code;
+}
+
+static void what_dispose_forgets_is_counted_reported_and_taken_back(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = {
+        { "messy", entry_messy, "{\"id\":\"messy\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"permissions\":[{\"name\":\"events.read\",\"reason\":\"to listen\"}]}",
+          "{\"methods\":{\"messy.hold\":{\"summary\":\"Holds.\",\"params\":{\"type\":\"object\"},\"permission\":\"public\"}}}" },
+        { NULL, NULL, NULL, NULL },
+    };
+    start(core);
+    assert_non_null(strstr(reports, "undeclared.topic")); /* nobody was told, and it is said why */
+    hearth_code      code = HEARTH_OK;
+    principal       *owner = principal_new(k->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("messy.hold"), .done = ended, .arg = &code };
+    kernel_call(k, &a);
+    stop();
+    assert_true(code == HEARTH_CANCELLED || code == HEARTH_UNAVAILABLE);
+    const ctx_counters *n = &find("messy")->last;
+    assert_int_equal(n->leaked_blocks, 2);
+    assert_int_equal(n->leaked_bytes, 1024);
+    assert_int_equal(n->leaked_timers, 1);
+    assert_int_equal(n->leaked_subscriptions, 1);
+    assert_int_equal(n->leaked_requests, 1);
+    assert_non_null(strstr(reports, "2 blocks of memory (1024 bytes)"));
+    assert_int_equal(find("messy")->state, PLUGIN_INACTIVE);
+    principal_unref(owner);
+    kernel_free(k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(plugins_start_after_what_they_need_and_end_before_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_cannot_start_is_named_and_the_rest_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_dispose_forgets_is_counted_reported_and_taken_back, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
