@@ -2,12 +2,13 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { compress } from './build/compress.js';
+import { licenses } from './build/licenses.js';
 
 // `npm run dev` proxies to a running daemon (HEARTH_URL) or to the mock of dev/mock.mjs.
 const daemon = process.env.HEARTH_URL ?? 'http://127.0.0.1:1338';
 
 export default defineConfig({
-  plugins: [svelte(), compress()],
+  plugins: [svelte(), licenses(), compress()],
   build: {
     target: 'es2022',
     outDir: 'dist',

@@ -30,10 +30,52 @@ const scenes = {
     await ask(page, 'think: how do tides work?');
     await page.waitForSelector('.prose.live table', { timeout: 60_000 });
   },
+  first: async (page) => page.getByText('tiny starter model').waitFor(),
+  thought: async (page) => {
+    await ask(page, 'think: what can you do?');
+    await page.getByText('Thought for').click({ timeout: 20_000 });
+    await page.getByRole('button', { name: 'Send' }).waitFor();
+    await page.locator('.answer').hover();
+    await page.waitForTimeout(200);
+  },
+  edit: async (page) => {
+    await ask(page, 'What can you do?');
+    await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: 20_000 });
+    await page.getByRole('textbox', { name: 'Message', exact: true }).press('ArrowUp');
+    await page.waitForSelector('.editor');
+  },
+  deleted: async (page) => {
+    await scenes.thread(page);
+    await page.keyboard.press('Control+Shift+D');
+    await page.waitForSelector('.toast');
+    await page.waitForTimeout(250);
+  },
+  lost: async (page, mock) => {
+    await scenes.thread(page);
+    await mock.close();
+    await page.getByText('Hearth is not answering').first().waitFor();
+    await page.waitForTimeout(900);
+  },
+  status: async (page) => {
+    const button = page.getByRole('button', { name: 'Show the list' });
+    if (await button.isVisible()) await button.click();
+    await page.getByText('Nothing has left this machine').click();
+    await page.waitForSelector('.facts');
+  },
+  door: async (page) => page.waitForSelector('.signed-out'),
+  add: async (page) => {
+    await visit(page, 'Models', '.card');
+    await page.locator('#add').scrollIntoViewIfNeeded();
+    await page.locator('main').evaluate((one) => one.scrollTo(0, one.scrollHeight));
+  },
+  behaviour: async (page) => {
+    await visit(page, 'Settings', '.row');
+    await page.locator('main').evaluate((one) => one.scrollTo(0, one.scrollHeight));
+  },
   loading: async (page) => {
     await ask(page, 'What can you do?');
     await page.waitForSelector('.phase');
-    await page.waitForTimeout(500);
+    await page.waitForTimeout(300);
   },
   failed: async (page) => {
     await ask(page, 'fail please');
@@ -79,11 +121,11 @@ for (const [scene, act] of Object.entries(scenes)) {
     for (const theme of ['light', 'dark']) {
       const name = `${scene}-${size.name}-${theme}`;
       if (!name.includes(only)) continue;
-      const mock = await serve({ port: 0, dist: 'dist', speed: scene === 'loading' ? 1 : 4 });
+      const mock = await serve({ port: 0, dist: 'dist', speed: scene === 'loading' ? 1 : 4, empty: ['first', 'loading', 'thought', 'edit'].includes(scene), signedOut: scene === 'door' });
       const { page, context, problems } = await open(browser, mock.url, { ...size, theme });
       try {
         await page.waitForSelector('#main');
-        await act(page);
+        await act(page, mock);
         await page.screenshot({ path: `shots/${name}.png` });
       } catch (error) {
         problems.push(error.message.split('\n')[0]);

@@ -217,6 +217,39 @@ scene('a lost link is said, comes back by itself, and the answer goes on', { spe
   await page.getByText('Stopped here.').waitFor();
 });
 
+scene('when Hearth is gone the page says so and keeps what is written', {}, async ({ page, mock }) => {
+  await page.waitForSelector('.empty li');
+  await mock.close();
+  await page.getByText('Hearth is not answering').waitFor();
+  await page.getByText('Sending works again').waitFor();
+  await box(page).fill('kept');
+  await box(page).press('Enter');
+  assert.equal(await box(page).inputValue(), 'kept');
+  assert.equal(await answers(page).count(), 0);
+});
+
+scene('a deleted conversation can be brought back by its address', {}, async ({ page, mock }) => {
+  const thread = [...mock.world.threads.values()].find((one) => one.title === 'SQL: gaps and islands');
+  thread.is_deleted = true;
+  await page.goto(`${mock.url}/t/${thread.id}`);
+  await page.getByRole('button', { name: 'Restore' }).click();
+  await page.locator('.row.here', { hasText: 'SQL: gaps and islands' }).waitFor();
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+});
+
+scene('ten thousand messages open at the end and load on scrolling up', {}, async ({ page, mock }) => {
+  const thread = mock.world.addThread({ title: 'Very long' });
+  for (let i = 0; i < 10_000; i++) {
+    mock.world.addMessage(thread, { role: i % 2 ? 'assistant' : 'user', model: 'kindling', parts: [{ type: 'text', text: `Message **${i}**` }], created_ms: 1e12 + i });
+  }
+  await page.goto(`${mock.url}/t/${thread.id}`);
+  await page.getByText('Message 9999').waitFor();
+  assert.ok((await page.locator('.question, .answer').count()) < 200);
+  await page.locator('.scroll[role="region"]').hover();
+  for (let i = 0; i < 40 && !(await page.getByText('Message 9861').count()); i++) await page.mouse.wheel(0, -2000);
+  await page.getByText('Message 9861').waitFor({ state: 'attached' });
+});
+
 scene('Enter sends, Shift+Enter does not, and an input method owns its own Enter', {}, async ({ page }) => {
   await box(page).fill('one');
   await box(page).press('Shift+Enter');
@@ -267,6 +300,7 @@ scene('the keyboard reaches everything: palette, list, rename, shortcuts', {}, a
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'the focus comes back');
   await page.keyboard.press('/');
   await page.waitForFunction(() => document.activeElement.getAttribute('aria-label') === 'Search conversations');
 });

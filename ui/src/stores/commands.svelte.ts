@@ -108,15 +108,20 @@ function matches(event: KeyboardEvent, keys: string): boolean {
   return event.key.toLowerCase() === key;
 }
 
+/** What still makes sense while a dialog or the drawer is open. */
+const aboveDialogs = ['palette', 'list', 'new'];
+
 /** True when the key was somebody's shortcut. */
 export function handleKey(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.isComposing) return false;
   const target = event.target as HTMLElement | null;
   const isTyping = !!target?.closest('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable="true"]');
-  if (document.querySelector('dialog[open], [popover]:popover-open') && event.key === 'Escape') return false;
+  // Asked of the document, not of `overlay`: a dialog is gone for its user before its close event has run.
+  const isModal = document.querySelector('dialog[open]') !== null;
+  if (event.key === 'Escape' && (isModal || document.querySelector('[popover]:popover-open'))) return false;
   for (const command of commands) {
     if (!command.keys || (isTyping && !command.isGlobal) || !matches(event, command.keys)) continue;
-    if (overlay.shown === 'shortcuts' && command.id !== 'palette') continue;
+    if (isModal && !aboveDialogs.includes(command.id)) continue;
     if (command.isEnabled && !command.isEnabled()) continue;
     event.preventDefault();
     command.run();

@@ -52,6 +52,7 @@ class Conversation {
   constructor() {
     connection.on('threads.changed', ({ thread, message }) => {
       if (thread.id !== this.id) return;
+      if (thread.is_deleted) return router.go({ page: 'chat' });
       this.thread = thread;
       if (thread.head !== null) this.head = thread.head;
       if (!message) return;
@@ -93,7 +94,7 @@ class Conversation {
       this.thread = thread;
       this.messages = messages;
       this.head = thread.head;
-      this.loadError = null;
+      this.loadError = thread.is_deleted ? { name: 'deleted', message: 'It was deleted.' } : null;
       this.#attachRunning();
     } catch (error) {
       if (generation !== this.#generation) return;
@@ -105,17 +106,21 @@ class Conversation {
   async send(text: string, parent?: string | null): Promise<void> {
     const ask: Ask = { text, ...(parent !== undefined && { parent }) };
     const model = models.choose(this.thread?.model)?.id;
+    // One answers to what one sees, whatever another tab has chosen to show meanwhile.
+    const after = parent === undefined ? this.path.at(-1)?.id : parent;
     this.pending = ask;
     await this.#turn(ask, (onEvent) =>
       call(
         'chat.send',
-        { thread: this.id, text, ...(model && { model }), ...(parent !== undefined && { parent }) },
+        { thread: this.id, text, ...(model && { model }), ...(after !== undefined && { parent: after }) },
         { onEvent },
       ),
     );
   }
 
-  async regenerate(message: Message, model?: string): Promise<void> {
+  /** With the model that is chosen now, which may be another than wrote the first answer. */
+  async regenerate(message: Message): Promise<void> {
+    const model = models.choose(this.thread?.model)?.id;
     await this.#turn(null, (onEvent) =>
       call('chat.regenerate', { thread: message.thread, message: message.id, ...(model && { model }) }, { onEvent }),
     );
