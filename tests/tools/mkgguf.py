@@ -11,6 +11,7 @@ The text that comes out is noise, but it is the same noise for the same --seed: 
 and not the model. Any text can be tokenized: each byte is a token. Tokens beyond the 259 are words that no text has.
 """
 import argparse
+import os
 import random
 import struct
 import sys
@@ -225,6 +226,7 @@ def main():
     if not o.out or (o.damage not in (None, 'all') and o.damage not in DAMAGES):
         parser.error('name a file to write, and a damage of --damage list')
     if o.damage == 'all':
+        os.makedirs(o.out, exist_ok=True)
         for name, damage in DAMAGES.items():
             with open(f'{o.out}/{name}.gguf', 'wb') as f:
                 f.write(damage(model(o)))
