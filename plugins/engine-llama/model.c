@@ -311,6 +311,8 @@ static hearth_code make_context(model *m, const model_open_options *o, hearth_er
     p.n_batch = (uint32_t)s->batch;
     p.n_ubatch = (uint32_t)s->ubatch;
     p.n_seq_max = (uint32_t)s->slots;
+    p.n_outputs_max = (uint32_t)s->slots; /* a step samples once per slot: no logits for whole prompts */
+    p.n_outputs_max_per_seq = 1;
     p.n_threads = s->threads;
     p.n_threads_batch = s->threads;
     p.flash_attn_type = s->flash_attention;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine-llama in this process, with the real llama.cpp and Kindling, behind a fake host (fake_host.h).
  *
- * Arguments: the folder of the built package, Kindling's file, a tiny byte-level model and a folder of damaged ones
- * (both by tests/tools/mkgguf.py). */
+ * Arguments: the folder of the built package, Kindling's file, two tiny byte-level models, the second with a
+ * template for reasoning, and a folder of damaged ones (all by tests/tools/mkgguf.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 
 const hearth_plugin *hearth_entry_engine_llama(const hearth_host_api *host);
 
-static const char *package, *kindling, *tiny, *damaged;
+static const char *package, *kindling, *tiny, *thinking, *damaged;
 static fake_host  *host; /* with Kindling open in 8 slots; most tests share it */
 
 #define HELLO       "\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]"
@@ -520,6 +520,30 @@ static void test_json_schema(void **state)
     }
 }
 
+/* The grammar writes the model's part: what it says is fixed, how it is read is not. */
+static void test_reasoning_is_told_apart(void **state)
+{
+    (void)state;
+    fake_host *h = open_host(thinking, "{\"slots\":1}");
+    fake_call *c = fake_host_call(h, "engine.submit", "{" HELLO GREEDY ",\"grammar\":\"root ::= \\\"<think>\\\\nhm, é\\\\n</think>\\\\n\\\\nYes.\\\"\"}");
+    if (c->code < 0)
+        fail_msg("%s", c->message);
+    assert_str(text_of(c), "Yes.");
+    assert_str(hearth_get_str(c->value, "reasoning"), "hm, é\n"); /* as llama-server gives it */
+    assert_str(hearth_buf_str(&c->text), "Yes.");
+    assert_str(hearth_buf_str(&c->reasoning), "hm, é\n");
+    assert_str(hearth_get_str(c->value, "finish_reason"), "stop");
+    fake_call_free(c);
+
+    /* Cut in mid-thought: it stays reasoning. */
+    c = fake_host_call(h, "engine.submit", "{" HELLO GREEDY ",\"max_tokens\":12,\"grammar\":\"root ::= \\\"<think>\\\\nhm, é\\\\n</think>\\\\n\\\\nYes.\\\"\"}");
+    assert_str(hearth_get_str(c->value, "finish_reason"), "length");
+    assert_int_equal(text_of(c).n, 0);
+    assert_str(hearth_get_str(c->value, "reasoning"), "hm, ");
+    fake_call_free(c);
+    fake_host_free(h);
+}
+
 /* -- cancelling, queueing --------------------------------------------------------------------------------------------------- */
 
 static bool has_three_texts(void *arg) { return ((fake_call *)arg)->texts >= 3; }
@@ -681,6 +705,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_loading_can_be_cancelled),
         cmocka_unit_test(test_open_tells_of_the_model),
         cmocka_unit_test(test_characters_of_several_tokens_come_whole),
+        cmocka_unit_test(test_reasoning_is_told_apart),
         cmocka_unit_test(test_shared_memory_is_shared),
         cmocka_unit_test(test_cancel_while_reading),
         cmocka_unit_test(test_a_full_queue_is_busy),
@@ -705,14 +730,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_an_abort_storm_leaves_nothing),
         cmocka_unit_test(test_a_step_is_one_push),
     };
-    if (argc != 5) {
-        fprintf(stderr, "usage: %s PACKAGE KINDLING TINY DAMAGED\n", argv[0]);
+    if (argc != 6) {
+        fprintf(stderr, "usage: %s PACKAGE KINDLING TINY THINKING DAMAGED\n", argv[0]);
         return 2;
     }
     package = argv[1];
     kindling = argv[2];
     tiny = argv[3];
-    damaged = argv[4];
+    thinking = argv[4];
+    damaged = argv[5];
     if (getenv("TEST_FILTER"))
         cmocka_set_test_filter(getenv("TEST_FILTER"));
     int failed = cmocka_run_group_tests_name("engine-llama, files", files, NULL, NULL);

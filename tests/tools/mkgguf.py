@@ -21,6 +21,11 @@ TYPES = {'f32': (0, 'f'), 'f16': (1, 'e')}
 ALIGN = 32
 TEMPLATE = ("{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
             "{% if add_generation_prompt %}[assistant] {% endif %}")
+# The form of models that think aloud: llama.cpp finds out by rendering it with and without reasoning.
+THINKING = ("{% for m in messages %}<|im_start|>{{ m.role }}\n"
+            "{% if m.role == 'assistant' and m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}"
+            "{{ m.content }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 
 
 def text(s):
@@ -73,7 +78,7 @@ def metadata(o, tokens, scores, kinds):
         'tokenizer.ggml.bos_token_id': value(U32, 1),
         'tokenizer.ggml.eos_token_id': value(U32, 2),
         'tokenizer.ggml.add_space_prefix': struct.pack('<IB', 7, 0),
-        'tokenizer.chat_template': value(STRING, TEMPLATE),
+        'tokenizer.chat_template': value(STRING, THINKING if o.thinking else TEMPLATE),
     }
 
 
@@ -216,6 +221,7 @@ def main():
     parser.add_argument('--context', type=int, default=512)
     parser.add_argument('--type', choices=TYPES, default='f16')
     parser.add_argument('--architecture', default='llama')
+    parser.add_argument('--thinking', action='store_true', help='a template with reasoning')
     parser.add_argument('--seed', type=int, default=42)
     parser.add_argument('--damage', help='one of --damage list, or "all": OUT is then a folder')
     o = parser.parse_args()
