@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Takes pictures of every page of the built UI against the mock: three widths, light and dark, into shots/.
+// Takes pictures of every page of the built UI against the mock: three widths, light and dark, into build/shots/.
 // Look at them; that is what they are for.   npm run build && npm run shots [-- name-part]
 import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { launch, open } from './browser.mjs';
 import { serve } from './mock.mjs';
 
@@ -113,7 +114,8 @@ async function visit(page, name, selector) {
   await page.waitForTimeout(300);
 }
 
-await mkdir('shots', { recursive: true });
+const folder = fileURLToPath(new URL('../../build/shots', import.meta.url));
+await mkdir(folder, { recursive: true });
 const browser = await launch();
 let failures = 0;
 for (const [scene, act] of Object.entries(scenes)) {
@@ -126,10 +128,10 @@ for (const [scene, act] of Object.entries(scenes)) {
       try {
         await page.waitForSelector('#main');
         await act(page, mock);
-        await page.screenshot({ path: `shots/${name}.png` });
+        await page.screenshot({ path: `${folder}/${name}.png` });
       } catch (error) {
         problems.push(error.message.split('\n')[0]);
-        await page.screenshot({ path: `shots/${name}-FAILED.png` });
+        await page.screenshot({ path: `${folder}/${name}-FAILED.png` });
       }
       if (problems.length) {
         failures++;

@@ -12,7 +12,7 @@ class Plugins {
     connection.on('plugins.changed', ({ id, state }) => {
       if (!this.isLoaded) return;
       if (!this.items.some((plugin) => plugin.id === id)) void this.load();
-      this.items = this.items.map((plugin) => (plugin.id === id ? { ...plugin, state } : plugin));
+      this.items = this.items.map((plugin) => (plugin.id === id ? { ...plugin, state: state as Plugin['state'] } : plugin));
     });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The list of threads: pages of it from the daemon, kept current by `threads.changed`.
 import { call, sentence } from '../lib/api';
-import type { SearchHit, Thread } from '../lib/objects';
+import type { Hit, Thread } from '../lib/objects';
 import { connection } from './connection.svelte';
 import { router } from './router.svelte';
 import { toasts } from './toasts.svelte';
@@ -13,7 +13,7 @@ class Threads {
   isLoaded = $state(false);
   error = $state<string | null>(null);
   query = $state('');
-  hits = $state.raw<SearchHit[] | null>(null);
+  hits = $state.raw<Hit[] | null>(null);
   /** Threads in which an answer is being written somewhere. */
   running = $state.raw<ReadonlySet<string>>(new Set());
   renaming = $state<string | null>(null);
