@@ -396,6 +396,33 @@ static void put_meta(hearth_value *to, const char *name, const model *m, const c
         hearth_put_null(to, name);
 }
 
+/* What the model's makers recommend, as far as the file says it: {temperature, top_k, …}. */
+static hearth_value *recommended_sampling(const model *m, hearth_ctx *ctx)
+{
+    static const struct { enum llama_model_meta_key key; const char *name; bool is_whole; } known[] = {
+        { LLAMA_MODEL_META_KEY_SAMPLING_TEMP, "temperature", false },
+        { LLAMA_MODEL_META_KEY_SAMPLING_TOP_K, "top_k", true },
+        { LLAMA_MODEL_META_KEY_SAMPLING_TOP_P, "top_p", false },
+        { LLAMA_MODEL_META_KEY_SAMPLING_MIN_P, "min_p", false },
+        { LLAMA_MODEL_META_KEY_SAMPLING_PENALTY_LAST_N, "repeat_last_n", true },
+        { LLAMA_MODEL_META_KEY_SAMPLING_PENALTY_REPEAT, "repeat_penalty", false },
+    };
+    hearth_value *v = hearth_object(ctx);
+    for (size_t i = 0; i < HEARTH_COUNT(known); i++) {
+        char text[64];
+        if (llama_model_meta_val_str(m->llama, llama_model_meta_key_str(known[i].key), text, sizeof text) < 0)
+            continue;
+        hearth_value *number = hearth_parse(ctx, hearth_cstr(text), NULL);
+        double        x = hearth_as_f64(number, -1.0);
+        if (x >= 0.0 && x <= 1e6 && known[i].is_whole)
+            hearth_put_i64(v, known[i].name, (int64_t)x);
+        else if (x >= 0.0 && x <= 1e6)
+            hearth_put_f64(v, known[i].name, x);
+        hearth_value_unref(number);
+    }
+    return v;
+}
+
 hearth_value *model_describe(const model *m, hearth_ctx *ctx)
 {
     hearth_value *v = hearth_object(ctx);
@@ -412,6 +439,7 @@ hearth_value *model_describe(const model *m, hearth_ctx *ctx)
     hearth_put_bool(v, "has_chat_template", m->chat && chat_has_template(m->chat));
     put_meta(v, "architecture", m, "general.architecture");
     put_meta(v, "name", m, "general.name");
+    hearth_put(v, "sampling", recommended_sampling(m, ctx));
     hearth_put_cstr(v, "quantization", llama_ftype_name(llama_model_ftype(m->llama)));
     return v;
 }

@@ -212,6 +212,8 @@ static void test_open_tells_of_the_model(void **state)
     assert_true(hearth_get_bool(c->value, "has_chat_template", false));
     assert_str(hearth_get_str(c->value, "architecture"), "llama");
     assert_true(hearth_get_u64(c->value, "memory_bytes", 0) > 7000000);
+    assert_int_equal(hearth_get_i64(hearth_get(c->value, "sampling"), "top_k", 0), 20); /* the file recommends it */
+    assert_true(hearth_get_f64(hearth_get(c->value, "sampling"), "temperature", 9) < 0.21);
     assert_true(c->progresses > 2);
     assert_int_equal(c->done, c->total);
     fake_call_free(c);
