@@ -33,6 +33,8 @@ hearth_code hearth_buf_reserve(hearth_buf *b, size_t more)
     size_t need = 0, size = 0;
     char  *p = NULL;
 
+    if (!b->failed && more < b->size - b->n) /* size is never over the cap and its NUL */
+        return HEARTH_OK;
     if (b->failed)
         return b->n > b->cap || more > b->cap - b->n ? HEARTH_TOO_LARGE : HEARTH_NO_MEMORY;
     if (b->n > b->cap || more > b->cap - b->n || b->n + more == SIZE_MAX) {
@@ -80,7 +82,10 @@ hearth_code hearth_buf_puts(hearth_buf *b, const char *text)
 
 hearth_code hearth_buf_putc(hearth_buf *b, char c)
 {
-    return hearth_buf_append(b, &c, 1);
+    HEARTH_TRY(hearth_buf_reserve(b, 1));
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
+    return HEARTH_OK;
 }
 
 hearth_code hearth_buf_vprintf(hearth_buf *b, const char *fmt, va_list args)

@@ -1087,7 +1087,7 @@ class ClientThreads:
         params: Dict[str, Any] = {"id": id}
         return self._transport.call("threads.get", _given(params), None)
 
-    def list(self, *, limit: int = UNSET, cursor: str = UNSET, query: str = UNSET) -> ThreadsListResult:
+    def list(self, *, limit: int = UNSET, cursor: Union[str, None] = UNSET, query: str = UNSET) -> ThreadsListResult:
         """Lists threads, pinned ones first, then the latest."""
         params: Dict[str, Any] = {"limit": limit, "cursor": cursor, "query": query}
         return self._transport.call("threads.list", _given(params), None)

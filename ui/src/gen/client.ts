@@ -793,7 +793,7 @@ export interface Methods {
     params: {
       limit?: number;
       /** The `next` of the page before. */
-      cursor?: string;
+      cursor?: string | null;
       /** Words that the title or a message has. */
       query?: string;
     };
