@@ -110,18 +110,15 @@ static bool add_set(reader *r, char letter)
         return add_range(r, 0, '0' - 1) && add_range(r, '9' + 1, 'A' - 1) && add_range(r, 'Z' + 1, '_' - 1) &&
                add_range(r, '`', '`') && add_range(r, 'z' + 1, ILL_FORMED);
     case 's':
-        return add_range(r, 9, 13) && add_range(r, ' ', ' ') && add_range(r, 0xA0, 0xA0) && add_range(r, 0x2028, 0x2029) &&
-               add_range(r, 0xFEFF, 0xFEFF);
+        return add_range(r, 9, 13) && add_range(r, ' ', ' ') && add_range(r, 0xA0, 0xA0) &&
+               add_range(r, 0x2028, 0x2029) && add_range(r, 0xFEFF, 0xFEFF);
     default: /* 'S' */
-        return add_range(r, 0, 8) && add_range(r, 14, ' ' - 1) && add_range(r, ' ' + 1, 0x9F) && add_range(r, 0xA1, 0x2027) &&
-               add_range(r, 0x202A, 0xFEFE) && add_range(r, 0xFF00, ILL_FORMED);
+        return add_range(r, 0, 8) && add_range(r, 14, ' ' - 1) && add_range(r, ' ' + 1, 0x9F) &&
+               add_range(r, 0xA1, 0x2027) && add_range(r, 0x202A, 0xFEFE) && add_range(r, 0xFF00, ILL_FORMED);
     }
 }
 
-static bool is_set(char c)
-{
-    return c != '\0' && strchr("dDwWsS", c) != NULL;
-}
+static bool is_set(char c) { return c != '\0' && strchr("dDwWsS", c) != NULL; }
 
 /* After a backslash: one character. Letters and digits with no meaning are refused, as in ECMA-262's u mode. */
 static bool read_escape(reader *r, uint32_t *rune)
@@ -320,7 +317,8 @@ static bool repeat(reader *r, unsigned from, unsigned least, unsigned most)
     if (most == 0 && least > 0) /* x+ after the copies before: again, or on */
         return emit(r, (instruction){ .op = OP_SPLIT, .x = (uint16_t)last, .y = (uint16_t)(r->p->count + 1) });
     if (most == 0) /* x*: either x and back here, or on */
-        return insert(r, from, (instruction){ .op = OP_SPLIT, .x = (uint16_t)(from + 1), .y = (uint16_t)(from + n + 2) }) &&
+        return insert(r, from,
+                      (instruction){ .op = OP_SPLIT, .x = (uint16_t)(from + 1), .y = (uint16_t)(from + n + 2) }) &&
                emit(r, (instruction){ .op = OP_JUMP, .x = (uint16_t)from });
     if (least == 0) {
         if (!insert(r, from, (instruction){ .op = OP_SPLIT, .x = (uint16_t)(from + 1), .y = (uint16_t)(from + n + 1) }))
@@ -405,15 +403,12 @@ pattern *pattern_new(hearth_str text, hearth_err *err)
     if (r.code == HEARTH_OK && !p)
         stop(&r, HEARTH_NO_MEMORY, "there is not enough memory");
     if (r.code < 0)
-        hearth_err_set(err, r.code, "pattern", "the pattern \"%.*s\" cannot be used: %s", (int)(text.n < 80 ? text.n : 80),
-                       text.n ? text.p : "", r.why);
+        hearth_err_set(err, r.code, "pattern", "the pattern \"%.*s\" cannot be used: %s",
+                       (int)(text.n < 80 ? text.n : 80), text.n ? text.p : "", r.why);
     return p;
 }
 
-void pattern_free(pattern *p)
-{
-    kit_free(p);
-}
+void pattern_free(pattern *p) { kit_free(p); }
 
 /* -- running ---------------------------------------------------------------------------------------------------------- */
 
@@ -423,10 +418,7 @@ typedef struct threads {
     uint16_t list[INSTRUCTIONS], where[INSTRUCTIONS];
 } threads;
 
-static bool set_has(const threads *t, uint16_t i)
-{
-    return t->where[i] < t->count && t->list[t->where[i]] == i;
-}
+static bool set_has(const threads *t, uint16_t i) { return t->where[i] < t->count && t->list[t->where[i]] == i; }
 
 static void set_add(threads *t, uint16_t i)
 {

@@ -38,7 +38,8 @@ static bool refuse(compiler *c, hearth_code code, const char *keyword, const cha
         if (code == HEARTH_NO_MEMORY)
             hearth_err_set(c->err, code, "schema", "there is not enough memory to compile a schema");
         else
-            hearth_err_set(c->err, code, "schema", "in a schema, \"%s\" %s, got %s", keyword, want, describe_value(text, got));
+            hearth_err_set(c->err, code, "schema", "in a schema, \"%s\" %s, got %s", keyword, want,
+                           describe_value(text, got));
     }
     return false;
 }
@@ -52,7 +53,8 @@ static void *reserve(compiler *c, void *list, uint32_t *room, uint32_t count, si
     if (need <= *room || c->code < 0)
         return list;
     if (need > LIMIT_SCHEMA_NODES) {
-        c->code = hearth_err_set(c->err, HEARTH_TOO_LARGE, "schema", "the schema has over %d parts", LIMIT_SCHEMA_NODES);
+        c->code =
+            hearth_err_set(c->err, HEARTH_TOO_LARGE, "schema", "the schema has over %d parts", LIMIT_SCHEMA_NODES);
         return list;
     }
     while (grown < need)
@@ -66,7 +68,7 @@ static void *reserve(compiler *c, void *list, uint32_t *room, uint32_t count, si
     return p;
 }
 
-#define RESERVE(c, list, count, room, more) \
+#define RESERVE(c, list, count, room, more)                                                                            \
     ((list) = reserve(c, list, &(room), count, more, sizeof *(list)), (c)->code == HEARTH_OK)
 
 /* A new rule, to be read later. RULE_NONE when there is no room. */
@@ -77,8 +79,16 @@ static rule_id rule_of(compiler *c, const hearth_value *from)
     if (!RESERVE(c, s->rules, s->rule_count, s->rule_room, 1))
         return RULE_NONE;
     s->rules[s->rule_count] = (rule){
-        .from = from, .types = TYPE_ANY, .ref = RULE_NONE, .additional = RULE_NONE, .names = RULE_NONE, .items = RULE_NONE,
-        .no = RULE_NONE, .max_length = UINT32_MAX, .max_items = UINT32_MAX, .max_members = UINT32_MAX,
+        .from = from,
+        .types = TYPE_ANY,
+        .ref = RULE_NONE,
+        .additional = RULE_NONE,
+        .names = RULE_NONE,
+        .items = RULE_NONE,
+        .no = RULE_NONE,
+        .max_length = UINT32_MAX,
+        .max_items = UINT32_MAX,
+        .max_members = UINT32_MAX,
     };
     return s->rule_count++;
 }
@@ -90,8 +100,9 @@ static uint8_t type_named(hearth_str name)
     static const struct {
         const char *name;
         uint8_t     type;
-    } types[] = { { "null", TYPE_NULL },     { "boolean", TYPE_BOOL }, { "integer", TYPE_INTEGER }, { "number", TYPE_NUMBER },
-                  { "string", TYPE_STRING }, { "array", TYPE_ARRAY },  { "object", TYPE_OBJECT } };
+    } types[] = { { "null", TYPE_NULL },     { "boolean", TYPE_BOOL },  { "integer", TYPE_INTEGER },
+                  { "number", TYPE_NUMBER }, { "string", TYPE_STRING }, { "array", TYPE_ARRAY },
+                  { "object", TYPE_OBJECT } };
 
     for (size_t i = 0; i < HEARTH_COUNT(types); i++)
         if (hearth_str_is(name, types[i].name))
@@ -107,7 +118,8 @@ static bool read_type(compiler *c, rule *r, const hearth_value *v)
     for (size_t i = 0; i < n; i++) {
         uint8_t type = type_named(hearth_as_str(hearth_kind_of(v) == HEARTH_ARRAY ? hearth_at(v, i) : v));
         if (!type)
-            return refuse(c, HEARTH_INVALID_ARGUMENT, "type", "must be null, boolean, integer, number, string, array, object or some of them", v);
+            return refuse(c, HEARTH_INVALID_ARGUMENT, "type",
+                          "must be null, boolean, integer, number, string, array, object or some of them", v);
         r->types |= type;
     }
     return true;
@@ -261,7 +273,8 @@ static bool read_ref(compiler *c, rule_id id, const hearth_value *v)
     rule_id             found = at == c->s->document ? 0 : RULE_NONE;
 
     if (!at)
-        return refuse(c, HEARTH_INVALID_ARGUMENT, "$ref", "must lead to a part of the same document, such as #/$defs/Name", v);
+        return refuse(c, HEARTH_INVALID_ARGUMENT, "$ref",
+                      "must lead to a part of the same document, such as #/$defs/Name", v);
     for (uint32_t i = 0; found == RULE_NONE && i < c->target_count; i++)
         if (c->targets[i].at == at)
             found = c->targets[i].rule;
@@ -286,9 +299,21 @@ static bool read_child(compiler *c, rule_id *to, const hearth_value *v)
 /* Keywords that check something which this validator does not: to ignore them would be to promise too much. */
 static bool is_unsupported(hearth_str key)
 {
-    static const char *const keys[] = { "patternProperties", "dependentRequired", "dependentSchemas", "dependencies", "if", "then",
-                                        "else", "contains", "minContains", "maxContains", "unevaluatedItems",
-                                        "unevaluatedProperties", "additionalItems", "$dynamicRef", "$recursiveRef" };
+    static const char *const keys[] = { "patternProperties",
+                                        "dependentRequired",
+                                        "dependentSchemas",
+                                        "dependencies",
+                                        "if",
+                                        "then",
+                                        "else",
+                                        "contains",
+                                        "minContains",
+                                        "maxContains",
+                                        "unevaluatedItems",
+                                        "unevaluatedProperties",
+                                        "additionalItems",
+                                        "$dynamicRef",
+                                        "$recursiveRef" };
 
     for (size_t i = 0; i < HEARTH_COUNT(keys); i++)
         if (hearth_str_is(key, keys[i]))
@@ -304,17 +329,18 @@ static bool read_plain(compiler *c, rule *r, hearth_str key, const hearth_value 
         uint32_t            *count;
         const hearth_value **bound;
     } plain[] = {
-        { "minLength", &r->min_length, NULL },        { "maxLength", &r->max_length, NULL },
-        { "minItems", &r->min_items, NULL },          { "maxItems", &r->max_items, NULL },
-        { "minProperties", &r->min_members, NULL },   { "maxProperties", &r->max_members, NULL },
-        { "minimum", NULL, &r->minimum },             { "maximum", NULL, &r->maximum },
-        { "exclusiveMinimum", NULL, &r->above },      { "exclusiveMaximum", NULL, &r->below },
+        { "minLength", &r->min_length, NULL },      { "maxLength", &r->max_length, NULL },
+        { "minItems", &r->min_items, NULL },        { "maxItems", &r->max_items, NULL },
+        { "minProperties", &r->min_members, NULL }, { "maxProperties", &r->max_members, NULL },
+        { "minimum", NULL, &r->minimum },           { "maximum", NULL, &r->maximum },
+        { "exclusiveMinimum", NULL, &r->above },    { "exclusiveMaximum", NULL, &r->below },
         { "multipleOf", NULL, &r->multiple },
     };
 
     for (size_t i = 0; i < HEARTH_COUNT(plain); i++)
         if (hearth_str_is(key, plain[i].name))
-            return plain[i].count ? read_count(c, plain[i].count, plain[i].name, v) : read_bound(c, plain[i].bound, plain[i].name, v);
+            return plain[i].count ? read_count(c, plain[i].count, plain[i].name, v)
+                                  : read_bound(c, plain[i].bound, plain[i].name, v);
     if (hearth_str_is(key, "type"))
         return read_type(c, r, v);
     if (hearth_str_is(key, "const")) {
@@ -401,11 +427,13 @@ static bool climb(compiler *c, uint8_t *heights, rule_id id, unsigned depth)
     uint8_t     mine = 1;
 
     if (heights[id] == OPEN) {
-        c->code = hearth_err_set(c->err, HEARTH_INVALID_ARGUMENT, "schema", "the schema refers to itself without going into the value");
+        c->code = hearth_err_set(c->err, HEARTH_INVALID_ARGUMENT, "schema",
+                                 "the schema refers to itself without going into the value");
         return false;
     }
     if (depth + (heights[id] ? heights[id] : 1u) > LIMIT_SCHEMA_DEPTH) {
-        c->code = hearth_err_set(c->err, HEARTH_TOO_LARGE, "schema", "the schema is over %d levels deep for one value", LIMIT_SCHEMA_DEPTH);
+        c->code = hearth_err_set(c->err, HEARTH_TOO_LARGE, "schema", "the schema is over %d levels deep for one value",
+                                 LIMIT_SCHEMA_DEPTH);
         return false;
     }
     if (heights[id] != UNSEEN)

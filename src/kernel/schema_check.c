@@ -85,8 +85,8 @@ static void put_types(hearth_buf *out, uint8_t types)
     static const struct {
         uint8_t     type;
         const char *words;
-    } names[] = { { TYPE_STRING, "a text" },         { TYPE_NUMBER, "a number" }, { TYPE_INTEGER, "a whole number" },
-                  { TYPE_BOOL, "true or false" },    { TYPE_ARRAY, "an array" },  { TYPE_OBJECT, "an object" },
+    } names[] = { { TYPE_STRING, "a text" },      { TYPE_NUMBER, "a number" }, { TYPE_INTEGER, "a whole number" },
+                  { TYPE_BOOL, "true or false" }, { TYPE_ARRAY, "an array" },  { TYPE_OBJECT, "an object" },
                   { TYPE_NULL, "null" } };
     bool is_first = true;
 
@@ -168,7 +168,8 @@ static bool fail_unknown(check *c, const place *at, const rule *r)
     if (all.count == 0)
         fail(c, at, "is not known here: nothing is expected");
     else
-        fail(c, at, "is not known here; known are %s%s", known.p ? known.p : "others", all.count > SHOWN ? " and more" : "");
+        fail(c, at, "is not known here; known are %s%s", known.p ? known.p : "others",
+             all.count > SHOWN ? " and more" : "");
     hearth_buf_deinit(&known);
     return false;
 }
@@ -187,10 +188,7 @@ static bool spend(check *c, uint64_t n)
     return false;
 }
 
-static bool is_whole(double x)
-{
-    return floor(x) == x;
-}
+static bool is_whole(double x) { return floor(x) == x; }
 
 static uint8_t types_of(const hearth_value *v)
 {
@@ -227,10 +225,7 @@ static int compare_numbers(const hearth_value *a, const hearth_value *b)
     return (hearth_as_f64(a, 0) > hearth_as_f64(b, 0)) - (hearth_as_f64(a, 0) < hearth_as_f64(b, 0));
 }
 
-static bool is_number(const hearth_value *v)
-{
-    return (types_of(v) & TYPE_NUMBER) != 0;
-}
+static bool is_number(const hearth_value *v) { return (types_of(v) & TYPE_NUMBER) != 0; }
 
 /* 1 and 1.0 are equal; order matters in arrays only. False also when the budget is used up. */
 static bool is_equal(check *c, const hearth_value *a, const hearth_value *b)
@@ -338,7 +333,8 @@ static bool check_rule(check *c, rule_id id, const hearth_value *v, const place 
 static bool check_number(check *c, const rule *r, const hearth_value *v, const place *at)
 {
     char got[DESCRIBE_BYTES], step[DESCRIBE_BYTES];
-    bool is_inside = (!r->minimum || compare_numbers(v, r->minimum) >= 0) && (!r->maximum || compare_numbers(v, r->maximum) <= 0) &&
+    bool is_inside = (!r->minimum || compare_numbers(v, r->minimum) >= 0) &&
+                     (!r->maximum || compare_numbers(v, r->maximum) <= 0) &&
                      (!r->above || compare_numbers(v, r->above) > 0) && (!r->below || compare_numbers(v, r->below) < 0);
 
     if (!is_inside)
@@ -347,7 +343,8 @@ static bool check_number(check *c, const rule *r, const hearth_value *v, const p
         double times = hearth_as_f64(v, 0) / hearth_as_f64(r->multiple, 1);
         /* 0.3 is a multiple of 0.1 to everybody but the processor. */
         if (!(fabs(times - round(times)) <= 1e-9 * fmax(1, fabs(times))))
-            return fail(c, at, "must be a multiple of %s, got %s", describe_value(step, r->multiple), describe_value(got, v));
+            return fail(c, at, "must be a multiple of %s, got %s", describe_value(step, r->multiple),
+                        describe_value(got, v));
     }
     return true;
 }
@@ -363,14 +360,16 @@ static bool check_text(check *c, const rule *r, const hearth_value *v, const pla
             return false;
         n = utf8_count(text);
         if (n < r->min_length)
-            return n == 0 ? fail(c, at, "must not be empty") : fail(c, at, "must have at least %u characters, got %zu", r->min_length, n);
+            return n == 0 ? fail(c, at, "must not be empty")
+                          : fail(c, at, "must have at least %u characters, got %zu", r->min_length, n);
         if (n > r->max_length)
             return fail(c, at, "must have at most %u characters, got %zu", r->max_length, n);
     }
     if (r->pattern && !pattern_test(r->pattern, text, &c->steps)) {
         if (!spend(c, 1))
             return false;
-        return fail(c, at, "must match %.*s, got %s", HEARTH_FMT(hearth_get_str(r->from, "pattern")), describe_value(got, v));
+        return fail(c, at, "must match %.*s, got %s", HEARTH_FMT(hearth_get_str(r->from, "pattern")),
+                    describe_value(got, v));
     }
     return true;
 }
@@ -380,7 +379,8 @@ static bool check_array(check *c, const rule *r, const hearth_value *v, const pl
     size_t n = hearth_count(v);
 
     if (n < r->min_items)
-        return n == 0 ? fail(c, at, "must not be empty") : fail(c, at, "must have at least %u elements, got %zu", r->min_items, n);
+        return n == 0 ? fail(c, at, "must not be empty")
+                      : fail(c, at, "must have at least %u elements, got %zu", r->min_items, n);
     if (n > r->max_items)
         return fail(c, at, "must have at most %u elements, got %zu", r->max_items, n);
     for (size_t i = 0; i < n; i++) {

@@ -7,14 +7,14 @@
 #include "kernel/schema.h"
 
 enum {
-    TYPE_NULL    = 1,
-    TYPE_BOOL    = 2,
+    TYPE_NULL = 1,
+    TYPE_BOOL = 2,
     TYPE_INTEGER = 4, /* a number is both, when it is whole */
-    TYPE_NUMBER  = 8,
-    TYPE_STRING  = 16,
-    TYPE_ARRAY   = 32,
-    TYPE_OBJECT  = 64,
-    TYPE_ANY     = 127
+    TYPE_NUMBER = 8,
+    TYPE_STRING = 16,
+    TYPE_ARRAY = 32,
+    TYPE_OBJECT = 64,
+    TYPE_ANY = 127
 };
 
 /* Rules are known by number; 0 is the document itself. */
@@ -37,8 +37,8 @@ typedef struct rule {
     bool                is_never; /* the schema `false` */
     bool                is_unique;
     rule_id             ref, additional, names, items, no;
-    span                properties; /* of schema.properties, by name */
-    span                required;   /* of schema.names */
+    span                properties;            /* of schema.properties, by name */
+    span                required;              /* of schema.names */
     span                prefix, all, any, one; /* of schema.ids */
     const hearth_value *enumeration, *constant;
     const hearth_value *minimum, *maximum, *above, *below, *multiple;

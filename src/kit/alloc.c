@@ -22,20 +22,11 @@ static int may_allocate(void)
     return 0;
 }
 
-void *kit_malloc(size_t n)
-{
-    return may_allocate() ? malloc(n ? n : 1) : NULL;
-}
+void *kit_malloc(size_t n) { return may_allocate() ? malloc(n ? n : 1) : NULL; }
 
-void *kit_realloc(void *p, size_t n)
-{
-    return may_allocate() ? realloc(p, n ? n : 1) : NULL;
-}
+void *kit_realloc(void *p, size_t n) { return may_allocate() ? realloc(p, n ? n : 1) : NULL; }
 
-void kit_free(void *p)
-{
-    free(p);
-}
+void kit_free(void *p) { free(p); }
 
 void kit_alloc_fail_after(long n)
 {
@@ -43,7 +34,4 @@ void kit_alloc_fail_after(long n)
     atomic_store(&left, n > 0 ? n - 1 : NEVER);
 }
 
-int kit_alloc_has_failed(void)
-{
-    return atomic_load(&has_failed);
-}
+int kit_alloc_has_failed(void) { return atomic_load(&has_failed); }

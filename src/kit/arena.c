@@ -15,10 +15,7 @@ struct hearth_arena_block {
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
-void hearth_arena_init(hearth_arena *a, size_t cap)
-{
-    *a = (hearth_arena){ .cap = cap };
-}
+void hearth_arena_init(hearth_arena *a, size_t cap) { *a = (hearth_arena){ .cap = cap }; }
 
 void hearth_arena_deinit(hearth_arena *a)
 {

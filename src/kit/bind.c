@@ -28,10 +28,7 @@ hearth_code hearth_bind(const hearth_host_api *host)
     return HEARTH_OK;
 }
 
-void value_use(const hearth_value_api *table)
-{
-    values = table;
-}
+void value_use(const hearth_value_api *table) { values = table; }
 
 const hearth_value_api *hearth_values(void)
 {

@@ -9,10 +9,7 @@
 
 enum { FIRST_BYTES = 64 };
 
-void hearth_buf_init(hearth_buf *b, size_t cap)
-{
-    *b = (hearth_buf){ .cap = cap };
-}
+void hearth_buf_init(hearth_buf *b, size_t cap) { *b = (hearth_buf){ .cap = cap }; }
 
 void hearth_buf_deinit(hearth_buf *b)
 {
@@ -70,15 +67,9 @@ hearth_code hearth_buf_append(hearth_buf *b, const void *bytes, size_t n)
     return HEARTH_OK;
 }
 
-hearth_code hearth_buf_put(hearth_buf *b, hearth_str s)
-{
-    return hearth_buf_append(b, s.p, s.n);
-}
+hearth_code hearth_buf_put(hearth_buf *b, hearth_str s) { return hearth_buf_append(b, s.p, s.n); }
 
-hearth_code hearth_buf_puts(hearth_buf *b, const char *text)
-{
-    return hearth_buf_append(b, text, strlen(text));
-}
+hearth_code hearth_buf_puts(hearth_buf *b, const char *text) { return hearth_buf_append(b, text, strlen(text)); }
 
 hearth_code hearth_buf_putc(hearth_buf *b, char c)
 {

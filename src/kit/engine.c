@@ -87,8 +87,8 @@ static int64_t read_integer(struct reader *r, const char *name, int64_t otherwis
     if (!v)
         return otherwise;
     if (x < low || x > high || x == INT64_MIN) {
-        refuse(r, name, "\"%s\" must be a whole number between %lld and %lld, got %s", name, (long long)low, (long long)high,
-               describe_value(got, v));
+        refuse(r, name, "\"%s\" must be a whole number between %lld and %lld, got %s", name, (long long)low,
+               (long long)high, describe_value(got, v));
         return otherwise;
     }
     return x;
@@ -121,7 +121,8 @@ static const hearth_value *read_value(struct reader *r, const char *name, hearth
     char                got[DESCRIBE_BYTES];
 
     if (v && kind != HEARTH_NONE && hearth_kind_of(v) != kind) {
-        refuse(r, name, "\"%s\" must be %s, got %s", name, kind == HEARTH_ARRAY ? "an array" : "an object", describe_value(got, v));
+        refuse(r, name, "\"%s\" must be %s, got %s", name, kind == HEARTH_ARRAY ? "an array" : "an object",
+               describe_value(got, v));
         return NULL;
     }
     return v;
@@ -137,8 +138,8 @@ static const hearth_value *read_list(struct reader *r, const char *name, hearth_
         return NULL;
     if (hearth_count(v) < least || hearth_count(v) > most) {
         bool is_short = hearth_count(v) < least;
-        refuse(r, name, "\"%s\" must have at %s %zu elements, got %zu", name, is_short ? "least" : "most", is_short ? least : most,
-               hearth_count(v));
+        refuse(r, name, "\"%s\" must have at %s %zu elements, got %zu", name, is_short ? "least" : "most",
+               is_short ? least : most, hearth_count(v));
         return NULL;
     }
     for (size_t i = 0; i < hearth_count(v); i++) {
@@ -162,7 +163,8 @@ static int32_t *read_tokens(struct reader *r, const char *name, size_t *n)
     if (!v)
         return NULL;
     if (hearth_count(v) == 0 || hearth_count(v) > LIMIT_ENGINE_TOKENS) {
-        refuse(r, name, "\"%s\" must have between 1 and %d tokens, got %zu", name, LIMIT_ENGINE_TOKENS, hearth_count(v));
+        refuse(r, name, "\"%s\" must have between 1 and %d tokens, got %zu", name, LIMIT_ENGINE_TOKENS,
+               hearth_count(v));
         return NULL;
     }
     tokens = hearth_alloc(hearth_ctx_of(r->req), hearth_count(v) * sizeof *tokens);
@@ -218,8 +220,10 @@ static void read_tool_choice(struct reader *r, hearth_engine_request *q)
     char got[DESCRIBE_BYTES];
 
     q->tool_choice = read_value(r, "tool_choice", HEARTH_NONE);
-    if (q->tool_choice && hearth_kind_of(q->tool_choice) != HEARTH_STRING && hearth_kind_of(q->tool_choice) != HEARTH_OBJECT)
-        refuse(r, "tool_choice", "\"tool_choice\" must be a text or an object, got %s", describe_value(got, q->tool_choice));
+    if (q->tool_choice && hearth_kind_of(q->tool_choice) != HEARTH_STRING &&
+        hearth_kind_of(q->tool_choice) != HEARTH_OBJECT)
+        refuse(r, "tool_choice", "\"tool_choice\" must be a text or an object, got %s",
+               describe_value(got, q->tool_choice));
 }
 
 /* All that engine.submit and engine.apply_template take. *tokens is the caller's, hearth_free. */
@@ -236,7 +240,8 @@ static void read_request(struct reader *r, hearth_engine_request *q, int32_t **t
     q->prompt = read_text(r, "prompt");
     given = !!find(r, "tokens") + !!find(r, "messages") + !!find(r, "prompt");
     if (given != 1)
-        refuse(r, "messages", "give exactly one of \"messages\", \"prompt\" and \"tokens\", not %s", given ? "several" : "none");
+        refuse(r, "messages", "give exactly one of \"messages\", \"prompt\" and \"tokens\", not %s",
+               given ? "several" : "none");
     q->lane = hearth_as_u64(lane, 0);
     if (lane && hearth_as_u64(lane, 0) != hearth_as_u64(lane, 1))
         refuse(r, "lane", "\"lane\" must be a whole number from 0, got %s", describe_value(got, lane));
@@ -255,10 +260,7 @@ static void read_request(struct reader *r, hearth_engine_request *q, int32_t **t
     read_sampling(r, &q->sampling);
 }
 
-static struct reader reader_of(hearth_req *req)
-{
-    return (struct reader){ .req = req, .params = hearth_params(req) };
-}
+static struct reader reader_of(hearth_req *req) { return (struct reader){ .req = req, .params = hearth_params(req) }; }
 
 /* -- the methods ------------------------------------------------------------------------------------------------------ */
 
@@ -271,19 +273,20 @@ static bool is_absolute(hearth_str path)
 
 static void serve_open(hearth_req *req, void *self)
 {
-    struct engine     *e = self;
-    struct reader      r = reader_of(req);
-    hearth_ctx        *ctx = hearth_ctx_of(req);
-    hearth_engine_open open = { .size = sizeof open };
-    hearth_str        *files = NULL;
+    struct engine      *e = self;
+    struct reader       r = reader_of(req);
+    hearth_ctx         *ctx = hearth_ctx_of(req);
+    hearth_engine_open  open = { .size = sizeof open };
+    hearth_str         *files = NULL;
     const hearth_value *names = read_list(&r, "files", HEARTH_STRING, 0, LIMIT_ENGINE_FILES);
-    char               got[DESCRIBE_BYTES];
+    char                got[DESCRIBE_BYTES];
 
     open.settings = read_value(&r, "settings", HEARTH_OBJECT);
     open.file_count = hearth_count(names);
     for (size_t i = 0; i < open.file_count; i++)
         if (!is_absolute(hearth_as_str(hearth_at(names, i))))
-            refuse(&r, "files", "\"files[%zu]\" must be an absolute path, got %s", i, describe_value(got, hearth_at(names, i)));
+            refuse(&r, "files", "\"files[%zu]\" must be an absolute path, got %s", i,
+                   describe_value(got, hearth_at(names, i)));
     if (!r.has_failed && !CAN(e, open)) {
         hearth_fail(req, HEARTH_UNSUPPORTED, "this engine opens no models");
         return;
@@ -421,10 +424,13 @@ static void serve_stats(hearth_req *req, void *self)
 hearth_code hearth_engine_serve(hearth_ctx *ctx, const hearth_engine_ops *ops, void *self, hearth_err *err)
 {
     static const hearth_method methods[] = {
-        { "engine.open", serve_open },           { "engine.submit", serve_submit },
-        { "engine.tokenize", serve_tokenize },   { "engine.detokenize", serve_detokenize },
+        { "engine.open", serve_open },
+        { "engine.submit", serve_submit },
+        { "engine.tokenize", serve_tokenize },
+        { "engine.detokenize", serve_detokenize },
         { "engine.apply_template", serve_apply_template },
-        { "engine.embed", serve_embed },         { "engine.rerank", serve_rerank },
+        { "engine.embed", serve_embed },
+        { "engine.rerank", serve_rerank },
         { "engine.stats", serve_stats },
     };
     struct engine *e = &engines[engines_used++ % ENGINES];
@@ -461,16 +467,13 @@ static void put_text_or_null(hearth_value *o, const char *key, hearth_str text)
         hearth_put_null(o, key);
 }
 
-static double per_second(uint32_t tokens, double ms)
-{
-    return ms > 0 ? tokens / ms * 1000 : 0;
-}
+static double per_second(uint32_t tokens, double ms) { return ms > 0 ? tokens / ms * 1000 : 0; }
 
 void hearth_engine_finish(hearth_req *req, const hearth_engine_result *result)
 {
     hearth_ctx   *ctx = hearth_ctx_of(req);
     hearth_value *v = hearth_object(ctx), *usage = hearth_object(ctx), *timings = hearth_object(ctx);
-    uint32_t      cached = result->cached_tokens < result->prompt_tokens ? result->cached_tokens : result->prompt_tokens;
+    uint32_t cached = result->cached_tokens < result->prompt_tokens ? result->cached_tokens : result->prompt_tokens;
 
     hearth_put_i64(usage, "prompt_tokens", result->prompt_tokens);
     hearth_put_i64(usage, "completion_tokens", result->completion_tokens);

@@ -55,25 +55,13 @@ hearth_code hearth_err_set(hearth_err *err, hearth_code code, const char *where,
     return code;
 }
 
-const char *hearth_code_name(hearth_code code)
-{
-    return row_of(code)->name;
-}
+const char *hearth_code_name(hearth_code code) { return row_of(code)->name; }
 
-const char *hearth_code_text(hearth_code code)
-{
-    return row_of(code)->text;
-}
+const char *hearth_code_text(hearth_code code) { return row_of(code)->text; }
 
-int hearth_code_http(hearth_code code)
-{
-    return row_of(code)->http;
-}
+int hearth_code_http(hearth_code code) { return row_of(code)->http; }
 
-int hearth_code_rpc(hearth_code code)
-{
-    return row_of(code)->rpc;
-}
+int hearth_code_rpc(hearth_code code) { return row_of(code)->rpc; }
 
 hearth_code hearth_code_of_rpc(int64_t rpc)
 {

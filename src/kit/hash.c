@@ -14,10 +14,7 @@ uint64_t hearth_hash(const void *bytes, size_t n)
     return hash;
 }
 
-static uint64_t rotate(uint64_t x, unsigned bits)
-{
-    return x << bits | x >> (64 - bits);
-}
+static uint64_t rotate(uint64_t x, unsigned bits) { return x << bits | x >> (64 - bits); }
 
 static void sip_round(uint64_t v[4])
 {
@@ -46,10 +43,10 @@ static uint64_t load(const unsigned char *p, size_t n)
 uint64_t hash_keyed(const uint64_t key[2], const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
-    uint64_t v[4] = { key[0] ^ UINT64_C(0x736F6D6570736575), key[1] ^ UINT64_C(0x646F72616E646F6D),
-                      key[0] ^ UINT64_C(0x6C7967656E657261), key[1] ^ UINT64_C(0x7465646279746573) };
-    uint64_t last = (uint64_t)n << 56;
-    size_t   i = 0;
+    uint64_t             v[4] = { key[0] ^ UINT64_C(0x736F6D6570736575), key[1] ^ UINT64_C(0x646F72616E646F6D),
+                                  key[0] ^ UINT64_C(0x6C7967656E657261), key[1] ^ UINT64_C(0x7465646279746573) };
+    uint64_t             last = (uint64_t)n << 56;
+    size_t               i = 0;
 
     for (; i + 8 <= n; i += 8) {
         uint64_t word = load(p + i, 8);

@@ -15,17 +15,17 @@
 enum { LIMIT_JSON_DEPTH = 128 };
 
 /* HTTP. Times in ms. */
-#define LIMIT_HTTP_HEAD_BYTES   LIMIT_KIB(16)
-#define LIMIT_HTTP_BODY_BYTES   LIMIT_MIB(32)
-#define LIMIT_HTTP_QUEUE_BYTES  LIMIT_MIB(1) /* that wait for a slow reader */
-#define LIMIT_WS_MESSAGE_BYTES  LIMIT_MIB(32)
-#define LIMIT_WS_QUEUE_BYTES    LIMIT_MIB(4)
+#define LIMIT_HTTP_HEAD_BYTES  LIMIT_KIB(16)
+#define LIMIT_HTTP_BODY_BYTES  LIMIT_MIB(32)
+#define LIMIT_HTTP_QUEUE_BYTES LIMIT_MIB(1) /* that wait for a slow reader */
+#define LIMIT_WS_MESSAGE_BYTES LIMIT_MIB(32)
+#define LIMIT_WS_QUEUE_BYTES   LIMIT_MIB(4)
 enum {
-    LIMIT_HTTP_HEADERS     = 100,
+    LIMIT_HTTP_HEADERS = 100,
     LIMIT_HTTP_CONNECTIONS = 4096,
-    LIMIT_HTTP_HEAD_MS     = 10000,
-    LIMIT_HTTP_IDLE_MS     = 60000,
-    LIMIT_HTTP_BODY_MS     = 30000 /* without a byte of an announced body */
+    LIMIT_HTTP_HEAD_MS = 10000,
+    LIMIT_HTTP_IDLE_MS = 60000,
+    LIMIT_HTTP_BODY_MS = 30000 /* without a byte of an announced body */
 };
 
 /* JSON-RPC: the unix socket, children, batches. */
@@ -33,15 +33,15 @@ enum {
 #define LIMIT_LINE_QUEUE_BYTES  LIMIT_MIB(16)
 #define LIMIT_FRAME_BYTES       LIMIT_MIB(8)
 #define LIMIT_FRAME_QUEUE_BYTES LIMIT_MIB(64)
-#define LIMIT_CHILD_LINE_BYTES  LIMIT_KIB(4) /* one line of a child's stdout or stderr */
+#define LIMIT_CHILD_LINE_BYTES  LIMIT_KIB(4)  /* one line of a child's stdout or stderr */
 #define LIMIT_CHILD_LOG_RATE    LIMIT_KIB(64) /* bytes a second of it that are kept */
 enum {
-    LIMIT_RPC_BATCH       = 64,
-    LIMIT_RPC_ID_BYTES    = 128,
-    LIMIT_METHOD_BYTES    = 128,
-    LIMIT_TOPIC_BYTES     = 128,
-    LIMIT_CALLS_PER_PEER  = 256, /* under way at once on one connection */
-    LIMIT_CALL_DEPTH      = 32   /* a call made while serving a call made while … */
+    LIMIT_RPC_BATCH = 64,
+    LIMIT_RPC_ID_BYTES = 128,
+    LIMIT_METHOD_BYTES = 128,
+    LIMIT_TOPIC_BYTES = 128,
+    LIMIT_CALLS_PER_PEER = 256, /* under way at once on one connection */
+    LIMIT_CALL_DEPTH = 32       /* a call made while serving a call made while … */
 };
 
 /* Files and folders. */
@@ -57,11 +57,11 @@ enum { LIMIT_PLUGINS = 512, LIMIT_PLUGIN_METHODS = 512, LIMIT_PLUGIN_TOPICS = 12
 
 /* Schemas: of the text once compiled, and of the work that one check may cost. */
 enum {
-    LIMIT_SCHEMA_NODES   = 16384,
-    LIMIT_SCHEMA_DEPTH   = 64,
-    LIMIT_SCHEMA_PATTERN = 512,     /* characters of one pattern */
-    LIMIT_SCHEMA_STEPS   = 4000000, /* per check: a chat of 32 MiB needs about a tenth */
-    LIMIT_SCHEMA_UNIQUE  = 65536    /* elements that uniqueItems compares */
+    LIMIT_SCHEMA_NODES = 16384,
+    LIMIT_SCHEMA_DEPTH = 64,
+    LIMIT_SCHEMA_PATTERN = 512,   /* characters of one pattern */
+    LIMIT_SCHEMA_STEPS = 4000000, /* per check: a chat of 32 MiB needs about a tenth */
+    LIMIT_SCHEMA_UNIQUE = 65536   /* elements that uniqueItems compares */
 };
 
 /* Jobs. */
@@ -74,12 +74,12 @@ enum { LIMIT_GGUF_PAIRS = 65536, LIMIT_GGUF_TENSORS = 65536, LIMIT_GGUF_DIMENSIO
 
 /* What an engine is asked. */
 enum {
-    LIMIT_ENGINE_STOPS      = 64,
+    LIMIT_ENGINE_STOPS = 64,
     LIMIT_ENGINE_STOP_BYTES = 1024,
-    LIMIT_ENGINE_TOKENS     = 8 << 20,
-    LIMIT_ENGINE_FILES      = 256,
-    LIMIT_ENGINE_INPUTS     = 2048, /* texts of one embed or rerank */
-    LIMIT_ENGINE_PROBS      = 20
+    LIMIT_ENGINE_TOKENS = 8 << 20,
+    LIMIT_ENGINE_FILES = 256,
+    LIMIT_ENGINE_INPUTS = 2048, /* texts of one embed or rerank */
+    LIMIT_ENGINE_PROBS = 20
 };
 
 #endif

@@ -7,9 +7,9 @@
 
 typedef enum utf8_state {
     UTF8_INVALID = 0,
-    UTF8_GOOD,    /* a whole character */
-    UTF8_CUT,     /* the start of a character whose rest is missing */
-    UTF8_ILL      /* cannot become a character, whatever follows */
+    UTF8_GOOD, /* a whole character */
+    UTF8_CUT,  /* the start of a character whose rest is missing */
+    UTF8_ILL   /* cannot become a character, whatever follows */
 } utf8_state;
 
 /* Looks at the character that begins at p (n > 0). `length` receives its bytes, or how many bytes of it one

@@ -28,11 +28,11 @@
 #include "kit/value_node.h"
 
 enum {
-    CONTAINER_BYTES = 320,   /* of a new array or object: with its document half a KiB, six members */
-    BLOCK_BYTES     = 1024,
+    CONTAINER_BYTES = 320, /* of a new array or object: with its document half a KiB, six members */
+    BLOCK_BYTES = 1024,
     BLOCK_MAX_BYTES = 65536,
-    COPY_BYTES      = 1024,  /* texts up to here are copied, not adopted */
-    FIRST_ROOM      = 4
+    COPY_BYTES = 1024, /* texts up to here are copied, not adopted */
+    FIRST_ROOM = 4
 };
 
 struct block {
@@ -72,7 +72,9 @@ struct document *document_new(hearth_ctx *ctx, size_t room)
 void *document_take(struct document *root, size_t n)
 {
     struct block *block = NULL;
-    size_t        size = root->bytes < BLOCK_BYTES ? BLOCK_BYTES : root->bytes < BLOCK_MAX_BYTES ? root->bytes : BLOCK_MAX_BYTES;
+    size_t        size = root->bytes < BLOCK_BYTES       ? BLOCK_BYTES
+                         : root->bytes < BLOCK_MAX_BYTES ? root->bytes
+                                                         : BLOCK_MAX_BYTES;
     char         *p = root->next;
 
     if (n > SIZE_MAX / 2)
@@ -194,10 +196,7 @@ static bool set_text(hearth_value *slot, struct document *root, hearth_str text)
     return true;
 }
 
-static hearth_value integer_node(int64_t x)
-{
-    return (hearth_value){ .kind = HEARTH_INT, .as.i = x };
-}
+static hearth_value integer_node(int64_t x) { return (hearth_value){ .kind = HEARTH_INT, .as.i = x }; }
 
 static hearth_value unsigned_node(uint64_t x)
 {
@@ -225,15 +224,9 @@ static hearth_value *new_scalar(hearth_ctx *ctx, hearth_value node)
     return v;
 }
 
-static hearth_value *new_object(hearth_ctx *ctx)
-{
-    return new_node(ctx, HEARTH_OBJECT, CONTAINER_BYTES);
-}
+static hearth_value *new_object(hearth_ctx *ctx) { return new_node(ctx, HEARTH_OBJECT, CONTAINER_BYTES); }
 
-static hearth_value *new_array(hearth_ctx *ctx)
-{
-    return new_node(ctx, HEARTH_ARRAY, CONTAINER_BYTES);
-}
+static hearth_value *new_array(hearth_ctx *ctx) { return new_node(ctx, HEARTH_ARRAY, CONTAINER_BYTES); }
 
 static hearth_value *new_string(hearth_ctx *ctx, hearth_str text)
 {
@@ -246,25 +239,16 @@ static hearth_value *new_string(hearth_ctx *ctx, hearth_str text)
     return v;
 }
 
-static hearth_value *new_number(hearth_ctx *ctx, double x)
-{
-    return new_scalar(ctx, double_node(x));
-}
+static hearth_value *new_number(hearth_ctx *ctx, double x) { return new_scalar(ctx, double_node(x)); }
 
-static hearth_value *new_integer(hearth_ctx *ctx, int64_t x)
-{
-    return new_scalar(ctx, integer_node(x));
-}
+static hearth_value *new_integer(hearth_ctx *ctx, int64_t x) { return new_scalar(ctx, integer_node(x)); }
 
 static hearth_value *new_boolean(hearth_ctx *ctx, bool x)
 {
     return new_scalar(ctx, (hearth_value){ .kind = HEARTH_BOOL, .as.yes = x });
 }
 
-static hearth_value *new_null(hearth_ctx *ctx)
-{
-    return new_scalar(ctx, (hearth_value){ .kind = HEARTH_NULL });
-}
+static hearth_value *new_null(hearth_ctx *ctx) { return new_scalar(ctx, (hearth_value){ .kind = HEARTH_NULL }); }
 
 /* -- members and elements ------------------------------------------------------------------------------------------ */
 
@@ -284,10 +268,7 @@ size_t members_bytes(uint32_t room)
 }
 
 /* Holds for each slot 0 or the number of a member, from 1. */
-static uint32_t *index_of(const hearth_value *o)
-{
-    return (uint32_t *)(o->as.members + o->room);
-}
+static uint32_t *index_of(const hearth_value *o) { return (uint32_t *)(o->as.members + o->room); }
 
 static void index_add(hearth_value *o, uint32_t i)
 {
@@ -493,7 +474,10 @@ static void put_owned(hearth_value *v, hearth_kind kind, hearth_str key, hearth_
 static const hearth_str no_key = { NULL, 0 };
 
 static void put(hearth_value *o, hearth_str key, hearth_value *child) { put_owned(o, HEARTH_OBJECT, key, child); }
-static void put_ref(hearth_value *o, hearth_str key, const hearth_value *child) { put_shared(o, HEARTH_OBJECT, key, child); }
+static void put_ref(hearth_value *o, hearth_str key, const hearth_value *child)
+{
+    put_shared(o, HEARTH_OBJECT, key, child);
+}
 static void put_str(hearth_value *o, hearth_str key, hearth_str text) { put_text(o, HEARTH_OBJECT, key, text); }
 static void put_i64(hearth_value *o, hearth_str key, int64_t x) { put_node(o, HEARTH_OBJECT, key, integer_node(x)); }
 static void put_u64(hearth_value *o, hearth_str key, uint64_t x) { put_node(o, HEARTH_OBJECT, key, unsigned_node(x)); }
@@ -518,32 +502,48 @@ static void put_null(hearth_value *o, hearth_str key)
 
 static const hearth_value_api table = {
     .size = sizeof table,
-    .object = new_object, .array = new_array, .string = new_string, .number = new_number, .integer = new_integer,
-    .boolean = new_boolean, .null = new_null, .parse = value_parse, .ref = value_ref, .unref = value_unref,
-    .put = put, .put_ref = put_ref, .put_str = put_str, .put_i64 = put_i64, .put_u64 = put_u64, .put_f64 = put_f64,
-    .put_bool = put_bool, .put_null = put_null,
-    .add = add, .add_ref = add_ref, .add_str = add_str, .add_i64 = add_i64, .add_f64 = add_f64,
-    .kind = value_kind, .count = value_count, .get = value_get, .at = value_at, .key_at = value_key_at,
-    .as_bool = value_as_bool, .as_i64 = value_as_i64, .as_u64 = value_as_u64, .as_f64 = value_as_f64,
-    .as_str = value_as_str, .is_bad = value_is_bad, .write = value_write, .write_free = value_write_free,
+    .object = new_object,
+    .array = new_array,
+    .string = new_string,
+    .number = new_number,
+    .integer = new_integer,
+    .boolean = new_boolean,
+    .null = new_null,
+    .parse = value_parse,
+    .ref = value_ref,
+    .unref = value_unref,
+    .put = put,
+    .put_ref = put_ref,
+    .put_str = put_str,
+    .put_i64 = put_i64,
+    .put_u64 = put_u64,
+    .put_f64 = put_f64,
+    .put_bool = put_bool,
+    .put_null = put_null,
+    .add = add,
+    .add_ref = add_ref,
+    .add_str = add_str,
+    .add_i64 = add_i64,
+    .add_f64 = add_f64,
+    .kind = value_kind,
+    .count = value_count,
+    .get = value_get,
+    .at = value_at,
+    .key_at = value_key_at,
+    .as_bool = value_as_bool,
+    .as_i64 = value_as_i64,
+    .as_u64 = value_as_u64,
+    .as_f64 = value_as_f64,
+    .as_str = value_as_str,
+    .is_bad = value_is_bad,
+    .write = value_write,
+    .write_free = value_write_free,
 };
 
-const hearth_value_api *value_table(void)
-{
-    return &table;
-}
+const hearth_value_api *value_table(void) { return &table; }
 
-void value_install(void)
-{
-    value_use(&table);
-}
+void value_install(void) { value_use(&table); }
 
-void value_set_key(const uint8_t key[16])
-{
-    memcpy(hash_key, key, sizeof hash_key);
-}
+void value_set_key(const uint8_t key[16]) { memcpy(hash_key, key, sizeof hash_key); }
 
-void value_set_account(void (*fn)(hearth_ctx *ctx, ptrdiff_t bytes))
-{
-    account = fn;
-}
+void value_set_account(void (*fn)(hearth_ctx *ctx, ptrdiff_t bytes)) { account = fn; }

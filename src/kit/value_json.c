@@ -25,10 +25,7 @@ struct scratch {
     uint64_t bytes[SCRATCH_BYTES / 8];
 };
 
-static bool scratch_is(const struct scratch *s, const void *p)
-{
-    return p == (const void *)s->bytes;
-}
+static bool scratch_is(const struct scratch *s, const void *p) { return p == (const void *)s->bytes; }
 
 static bool scratch_may(struct scratch *s, size_t n)
 {
@@ -155,7 +152,7 @@ static bool read_node(struct reader *r, yyjson_val *from, hearth_value *to, unsi
             to->as.d = unsafe_yyjson_get_real(from);
         } else {
             to->kind = unsafe_yyjson_get_subtype(from) == YYJSON_SUBTYPE_UINT && from->uni.u64 > INT64_MAX ? HEARTH_UINT
-                                                                                                          : HEARTH_INT;
+                                                                                                           : HEARTH_INT;
             to->as.u = from->uni.u64;
         }
         return true;
@@ -220,7 +217,8 @@ hearth_value *value_parse(hearth_ctx *ctx, hearth_str json, hearth_err *err)
 
     scratch.is_used = scratch.is_over = false;
     if (json.n > LIMIT_JSON_BYTES) {
-        hearth_err_set(err, HEARTH_TOO_LARGE, "json", "the JSON has %zu bytes; at most %zu are read", json.n, LIMIT_JSON_BYTES);
+        hearth_err_set(err, HEARTH_TOO_LARGE, "json", "the JSON has %zu bytes; at most %zu are read", json.n,
+                       LIMIT_JSON_BYTES);
         return NULL;
     }
     r.root = document_of_text(ctx, json, &text);
@@ -255,8 +253,8 @@ hearth_value *value_parse(hearth_ctx *ctx, hearth_str json, hearth_err *err)
     if (r.code == HEARTH_OK)
         return &r.root->node;
     if (r.code == HEARTH_TOO_LARGE)
-        hearth_err_set(err, r.code, "json", "the JSON is nested over %d levels deep or has over %zu values", LIMIT_JSON_DEPTH,
-                       LIMIT_JSON_VALUES);
+        hearth_err_set(err, r.code, "json", "the JSON is nested over %d levels deep or has over %zu values",
+                       LIMIT_JSON_DEPTH, LIMIT_JSON_VALUES);
     else if (r.code == HEARTH_NO_MEMORY)
         explain(err, r.code, json, &why);
     document_unref(r.root);
@@ -281,11 +279,11 @@ static hearth_code write_u64(hearth_buf *out, uint64_t x, bool is_negative)
 
 static hearth_code write_double(hearth_buf *out, double x)
 {
-    yyjson_val  v = { 0 };
-    char        memory[1024]; /* yyjson asks for a little over the longest number */
-    yyjson_alc  alc;
-    char       *text = NULL;
-    size_t      n = 0;
+    yyjson_val v = { 0 };
+    char       memory[1024]; /* yyjson asks for a little over the longest number */
+    yyjson_alc alc;
+    char      *text = NULL;
+    size_t     n = 0;
 
     v.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL;
     v.uni.f64 = x;
@@ -342,7 +340,4 @@ char *value_write(const hearth_value *v, size_t *n)
     return hearth_buf_take(&out, n);
 }
 
-void value_write_free(char *text)
-{
-    kit_free(text);
-}
+void value_write_free(char *text) { kit_free(text); }

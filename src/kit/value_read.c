@@ -7,15 +7,9 @@
 /* Doubles that are whole numbers are integers to JSON Schema and to every sender that has no integers. */
 static const double exact = 9007199254740992.0; /* 2^53: up to here each whole number has its double */
 
-hearth_kind value_kind(const hearth_value *v)
-{
-    return v ? (hearth_kind)v->kind : HEARTH_NONE;
-}
+hearth_kind value_kind(const hearth_value *v) { return v ? (hearth_kind)v->kind : HEARTH_NONE; }
 
-size_t value_count(const hearth_value *v)
-{
-    return v ? v->count : 0;
-}
+size_t value_count(const hearth_value *v) { return v ? v->count : 0; }
 
 const hearth_value *value_get(const hearth_value *o, hearth_str key)
 {
@@ -84,7 +78,4 @@ hearth_str value_as_str(const hearth_value *v)
     return (hearth_str){ v->as.text, v->count };
 }
 
-bool value_is_bad(const hearth_value *v)
-{
-    return v && atomic_load_explicit(&v->root->is_bad, memory_order_relaxed);
-}
+bool value_is_bad(const hearth_value *v) { return v && atomic_load_explicit(&v->root->is_bad, memory_order_relaxed); }

@@ -6,16 +6,16 @@
 
 #include "kit/alloc.h"
 
-#define WITH_EACH_ALLOCATION_FAILING(statement)                       \
-    do {                                                              \
-        int failed_ = 1;                                              \
-        for (long nth_ = 1; failed_ && nth_ < 100000; nth_++) {       \
-            kit_alloc_fail_after(nth_);                               \
-            statement;                                                \
-            failed_ = kit_alloc_has_failed();                         \
-            kit_alloc_fail_after(0);                                  \
-        }                                                             \
-        assert_false(failed_);                                        \
+#define WITH_EACH_ALLOCATION_FAILING(statement)                                                                        \
+    do {                                                                                                               \
+        int failed_ = 1;                                                                                               \
+        for (long nth_ = 1; failed_ && nth_ < 100000; nth_++) {                                                        \
+            kit_alloc_fail_after(nth_);                                                                                \
+            statement;                                                                                                 \
+            failed_ = kit_alloc_has_failed();                                                                          \
+            kit_alloc_fail_after(0);                                                                                   \
+        }                                                                                                              \
+        assert_false(failed_);                                                                                         \
     } while (0)
 
 #endif

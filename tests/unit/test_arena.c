@@ -15,7 +15,7 @@
 static void pieces_are_aligned_zeroed_and_apart(void **state)
 {
     (void)state;
-    hearth_arena a;
+    hearth_arena   a;
     unsigned char *last = NULL;
     hearth_arena_init(&a, 1 << 20);
     for (size_t n = 1; n < 300; n++) {
@@ -36,7 +36,7 @@ static void the_cap_bounds_the_whole(void **state)
 {
     (void)state;
     hearth_arena a;
-    size_t got = 0;
+    size_t       got = 0;
     hearth_arena_init(&a, 10000);
     while (hearth_arena_new(&a, 96))
         got += 96;
@@ -91,7 +91,7 @@ static void survives_failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_are_aligned_zeroed_and_apart), cmocka_unit_test(the_cap_bounds_the_whole),
+        cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),    cmocka_unit_test(the_cap_bounds_the_whole),
         cmocka_unit_test(a_large_piece_does_not_waste_the_block), cmocka_unit_test(dup_ends_with_a_nul),
         cmocka_unit_test(survives_failing_allocations),
     };

@@ -40,7 +40,8 @@ static void speaks_rfc_4648(void **state)
 static void refuses_any_other_spelling(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "Zm 8", "Zm8=\n", "-_-_", "Zg==Zg==" };
+    static const char *const bad[] = { "Zg",   "Zg=",  "Zg===",  "Z===", "====",    "Zh==",
+                                       "Zm9=", "Zm 8", "Zm8=\n", "-_-_", "Zg==Zg==" };
     for (size_t i = 0; i < HEARTH_COUNT(bad); i++) {
         hearth_buf out;
         hearth_buf_init(&out, 1000);
@@ -62,7 +63,7 @@ static void respects_the_cap(void **state)
 static void hex_both_ways(void **state)
 {
     (void)state;
-    hearth_buf out;
+    hearth_buf    out;
     unsigned char back[4];
     hearth_buf_init(&out, 100);
     hearth_hex_put(&out, "\x00\x1f\xa9\xff", 4);
@@ -78,7 +79,9 @@ static void hex_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(speaks_rfc_4648), cmocka_unit_test(refuses_any_other_spelling), cmocka_unit_test(respects_the_cap),
+        cmocka_unit_test(speaks_rfc_4648),
+        cmocka_unit_test(refuses_any_other_spelling),
+        cmocka_unit_test(respects_the_cap),
         cmocka_unit_test(hex_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static void consume_and_take(void **state)
 {
     (void)state;
     hearth_buf b;
-    size_t n = 0;
+    size_t     n = 0;
     hearth_buf_init(&b, 100);
     hearth_buf_puts(&b, "one two");
     hearth_buf_consume(&b, 4);
@@ -109,9 +109,12 @@ static void survives_failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_and_ends_with_a_nul),   cmocka_unit_test(stops_at_its_cap_and_stays_failed),
-        cmocka_unit_test(printf_over_the_cap_leaves_what_was), cmocka_unit_test(sizes_that_overflow_are_too_large),
-        cmocka_unit_test(consume_and_take),            cmocka_unit_test(survives_failing_allocations),
+        cmocka_unit_test(grows_and_ends_with_a_nul),
+        cmocka_unit_test(stops_at_its_cap_and_stays_failed),
+        cmocka_unit_test(printf_over_the_cap_leaves_what_was),
+        cmocka_unit_test(sizes_that_overflow_are_too_large),
+        cmocka_unit_test(consume_and_take),
+        cmocka_unit_test(survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

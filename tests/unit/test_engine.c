@@ -88,10 +88,7 @@ static hearth_engine_open    opened;
 static char                  seen[512];
 static int32_t               seen_tokens[8];
 
-static void note(hearth_str text)
-{
-    hearth_str_copy(seen, sizeof seen, text);
-}
+static void note(hearth_str text) { hearth_str_copy(seen, sizeof seen, text); }
 
 static void on_submit(void *self, hearth_req *req, const hearth_engine_request *r)
 {
@@ -101,9 +98,14 @@ static void on_submit(void *self, hearth_req *req, const hearth_engine_request *
     for (size_t i = 0; i < r->token_count && i < HEARTH_COUNT(seen_tokens); i++)
         seen_tokens[i] = r->tokens[i];
     hearth_value *calls = hearth_parse(NULL, HEARTH_STR("[{\"id\":\"c1\"}]"), NULL);
-    hearth_engine_finish(req, &(hearth_engine_result){ .finish = HEARTH_FINISH_STOP, .text = HEARTH_STR("hello"),
-                                                       .tool_calls = calls, .prompt_tokens = 10, .cached_tokens = 6,
-                                                       .completion_tokens = 5, .prompt_ms = 2, .predicted_ms = 50 });
+    hearth_engine_finish(req, &(hearth_engine_result){ .finish = HEARTH_FINISH_STOP,
+                                                       .text = HEARTH_STR("hello"),
+                                                       .tool_calls = calls,
+                                                       .prompt_tokens = 10,
+                                                       .cached_tokens = 6,
+                                                       .completion_tokens = 5,
+                                                       .prompt_ms = 2,
+                                                       .predicted_ms = 50 });
     hearth_value_unref(calls);
 }
 
@@ -130,16 +132,27 @@ static void on_detokenize(void *self, hearth_req *req, const int32_t *tokens, si
 }
 
 static const hearth_engine_ops ops = {
-    .size = sizeof ops, .open = on_open, .submit = on_submit, .tokenize = on_tokenize, .detokenize = on_detokenize,
+    .size = sizeof ops,
+    .open = on_open,
+    .submit = on_submit,
+    .tokenize = on_tokenize,
+    .detokenize = on_detokenize,
 };
 
 static int start(void **state)
 {
     static hearth_host_api host;
     (void)state;
-    host = (hearth_host_api){ .size = sizeof host, .abi_major = HEARTH_ABI_MAJOR, .values = value_table(), .alloc = host_alloc,
-                              .release = host_release, .serve = host_serve, .ctx_of = host_ctx_of, .params = host_params,
-                              .reply = host_reply, .fail = host_fail };
+    host = (hearth_host_api){ .size = sizeof host,
+                              .abi_major = HEARTH_ABI_MAJOR,
+                              .values = value_table(),
+                              .alloc = host_alloc,
+                              .release = host_release,
+                              .serve = host_serve,
+                              .ctx_of = host_ctx_of,
+                              .params = host_params,
+                              .reply = host_reply,
+                              .fail = host_fail };
     assert_int_equal(hearth_bind(&host), HEARTH_OK);
     return hearth_engine_serve(NULL, &ops, seen, NULL);
 }
@@ -179,26 +192,33 @@ static void defaults_are_those_of_the_header(void **state)
     const hearth_sampling *s = &asked.sampling;
     assert_string_equal(seen, "once");
     assert_true(s->seed == HEARTH_SEED_RANDOM && s->top_k == 40 && s->repeat_last_n == 64 && s->n_probs == 0);
-    assert_true(s->temperature == 0.8f && s->top_p == 0.95f && s->min_p == 0.05f && s->typical_p == 1 && s->repeat_penalty == 1);
+    assert_true(s->temperature == 0.8f && s->top_p == 0.95f && s->min_p == 0.05f && s->typical_p == 1 &&
+                s->repeat_penalty == 1);
     assert_true(s->presence_penalty == 0 && s->frequency_penalty == 0);
     assert_int_equal(asked.max_tokens, -1);
-    assert_true(asked.lane == 0 && !asked.ignore_eos && !asked.messages && !asked.stop && asked.token_count == 0 && !asked.tokens);
+    assert_true(asked.lane == 0 && !asked.ignore_eos && !asked.messages && !asked.stop && asked.token_count == 0 &&
+                !asked.tokens);
 }
 
 static void every_argument_arrives(void **state)
 {
     (void)state;
-    assert_int_equal(call("engine.submit",
-                          "{\"tokens\":[1,2,2147483647],\"lane\":18446744073709551615,\"seed\":4294967294,\"top_k\":0,\"repeat_last_n\":-1,"
-                          "\"n_probs\":20,\"temperature\":0,\"top_p\":0.5,\"min_p\":0,\"typical_p\":0.9,\"repeat_penalty\":1.1,"
-                          "\"presence_penalty\":-2,\"frequency_penalty\":2,\"max_tokens\":7,\"ignore_eos\":true,\"stop\":[\"END\"],"
-                          "\"grammar\":\"root ::= x\",\"cache_hint\":\"t1\",\"logit_bias\":{\"5\":-1},\"tools\":[{}],\"tool_choice\":\"auto\","
-                          "\"template_arguments\":{\"enable_thinking\":false}}"),
-                     HEARTH_OK);
+    assert_int_equal(
+        call("engine.submit",
+             "{\"tokens\":[1,2,2147483647],\"lane\":18446744073709551615,\"seed\":4294967294,\"top_k\":0,\"repeat_last_"
+             "n\":-1,"
+             "\"n_probs\":20,\"temperature\":0,\"top_p\":0.5,\"min_p\":0,\"typical_p\":0.9,\"repeat_penalty\":1.1,"
+             "\"presence_penalty\":-2,\"frequency_penalty\":2,\"max_tokens\":7,\"ignore_eos\":true,\"stop\":[\"END\"],"
+             "\"grammar\":\"root ::= "
+             "x\",\"cache_hint\":\"t1\",\"logit_bias\":{\"5\":-1},\"tools\":[{}],\"tool_choice\":\"auto\","
+             "\"template_arguments\":{\"enable_thinking\":false}}"),
+        HEARTH_OK);
     const hearth_sampling *s = &asked.sampling;
     assert_true(asked.token_count == 3 && seen_tokens[0] == 1 && seen_tokens[2] == INT32_MAX);
-    assert_true(asked.lane == UINT64_MAX && s->seed == 4294967294u && s->top_k == 0 && s->repeat_last_n == -1 && s->n_probs == 20);
-    assert_true(s->temperature == 0 && s->top_p == 0.5f && s->min_p == 0 && s->typical_p == 0.9f && s->repeat_penalty == 1.1f);
+    assert_true(asked.lane == UINT64_MAX && s->seed == 4294967294u && s->top_k == 0 && s->repeat_last_n == -1 &&
+                s->n_probs == 20);
+    assert_true(s->temperature == 0 && s->top_p == 0.5f && s->min_p == 0 && s->typical_p == 0.9f &&
+                s->repeat_penalty == 1.1f);
     assert_true(s->presence_penalty == -2 && s->frequency_penalty == 2 && asked.max_tokens == 7 && asked.ignore_eos);
     assert_true(asked.stop && asked.logit_bias && asked.tools && asked.tool_choice && asked.template_arguments);
     assert_true(asked.grammar.n == 10 && asked.cache_hint.n == 2);
@@ -218,7 +238,8 @@ static void what_is_wrong_is_named(void **state)
         { "{\"tokens\":[1,-2]}", "tokens", "\"tokens[1]\" must be a token" },
         { "{\"tokens\":[1,2147483648]}", "tokens", "\"tokens[1]\"" },
         { "{\"tokens\":[]}", "tokens", "between 1" },
-        { "{\"prompt\":\"x\",\"temperature\":\"hot\"}", "temperature", "must be a number between 0 and 100, got \"hot\"" },
+        { "{\"prompt\":\"x\",\"temperature\":\"hot\"}", "temperature",
+          "must be a number between 0 and 100, got \"hot\"" },
         { "{\"prompt\":\"x\",\"temperature\":-0.1}", "temperature", "got -0.1" },
         { "{\"prompt\":\"x\",\"top_p\":1.5}", "top_p", "between 0 and 1" },
         { "{\"prompt\":\"x\",\"top_k\":1.5}", "top_k", "must be a whole number" },
@@ -248,10 +269,11 @@ static void the_result_has_its_form(void **state)
     (void)state;
     assert_int_equal(call("engine.submit", "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"), HEARTH_OK);
     char *text = hearth_write(answer, NULL);
-    assert_string_equal(text, "{\"text\":\"hello\",\"reasoning\":null,\"tool_calls\":[{\"id\":\"c1\"}],\"finish_reason\":\"stop\","
-                              "\"stop_string\":null,\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,\"cached_tokens\":6},"
-                              "\"timings\":{\"prompt_ms\":2.0,\"predicted_ms\":50.0,\"prompt_per_second\":2000.0,"
-                              "\"predicted_per_second\":100.0}}");
+    assert_string_equal(
+        text, "{\"text\":\"hello\",\"reasoning\":null,\"tool_calls\":[{\"id\":\"c1\"}],\"finish_reason\":\"stop\","
+              "\"stop_string\":null,\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,\"cached_tokens\":6},"
+              "\"timings\":{\"prompt_ms\":2.0,\"predicted_ms\":50.0,\"prompt_per_second\":2000.0,"
+              "\"predicted_per_second\":100.0}}");
     hearth_write_free(text);
     assert_string_equal(hearth_finish_name(HEARTH_FINISH_LENGTH), "length");
     assert_string_equal(hearth_finish_name(HEARTH_FINISH_TOOL_CALLS), "tool_calls");
@@ -261,13 +283,15 @@ static void the_result_has_its_form(void **state)
 static void models_are_opened_by_absolute_paths(void **state)
 {
     (void)state;
-    assert_int_equal(call("engine.open", "{\"files\":[\"/m/a.gguf\",\"/m/b.gguf\"],\"settings\":{\"context\":4096}}"), HEARTH_OK);
+    assert_int_equal(call("engine.open", "{\"files\":[\"/m/a.gguf\",\"/m/b.gguf\"],\"settings\":{\"context\":4096}}"),
+                     HEARTH_OK);
     assert_int_equal(opened.file_count, 2);
     assert_string_equal(seen, "/m/b.gguf");
     assert_int_equal(call("engine.open", "{\"files\":[\"/m/a.gguf\",\"b.gguf\"]}"), HEARTH_INVALID_ARGUMENT);
     assert_non_null(strstr(answer_text, "\"files[1]\" must be an absolute path, got \"b.gguf\""));
     assert_int_equal(call("engine.open", "{\"files\":\"/m/a.gguf\"}"), HEARTH_INVALID_ARGUMENT);
-    assert_int_equal(call("engine.open", "{}"), HEARTH_OK); /* whether it can do without a file is the engine's to say */
+    assert_int_equal(call("engine.open", "{}"),
+                     HEARTH_OK); /* whether it can do without a file is the engine's to say */
     assert_int_equal(opened.file_count, 0);
 }
 
@@ -276,7 +300,8 @@ static void tokens_both_ways(void **state)
     (void)state;
     assert_int_equal(call("engine.tokenize", "{\"text\":\"\"}"), HEARTH_OK);
     assert_int_equal(hearth_as_i64(answer, -1), 2);
-    assert_int_equal(call("engine.tokenize", "{\"text\":\"x\",\"add_special\":true,\"parse_special\":false}"), HEARTH_OK);
+    assert_int_equal(call("engine.tokenize", "{\"text\":\"x\",\"add_special\":true,\"parse_special\":false}"),
+                     HEARTH_OK);
     assert_int_equal(hearth_as_i64(answer, -1), 1);
     assert_int_equal(call("engine.tokenize", "{}"), HEARTH_INVALID_ARGUMENT);
     assert_int_equal(call("engine.detokenize", "{\"tokens\":[3,4]}"), HEARTH_OK);
@@ -312,10 +337,14 @@ static void another_major_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_those_of_the_header), cmocka_unit_test(every_argument_arrives),
-        cmocka_unit_test(what_is_wrong_is_named),           cmocka_unit_test(the_result_has_its_form),
-        cmocka_unit_test(models_are_opened_by_absolute_paths), cmocka_unit_test(tokens_both_ways),
-        cmocka_unit_test(what_an_engine_leaves_out_is_unsupported), cmocka_unit_test(another_major_is_refused),
+        cmocka_unit_test(defaults_are_those_of_the_header),
+        cmocka_unit_test(every_argument_arrives),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(the_result_has_its_form),
+        cmocka_unit_test(models_are_opened_by_absolute_paths),
+        cmocka_unit_test(tokens_both_ways),
+        cmocka_unit_test(what_an_engine_leaves_out_is_unsupported),
+        cmocka_unit_test(another_major_is_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -48,7 +48,8 @@ static void codes_translate_both_ways(void **state)
     assert_string_equal(hearth_code_name(-9999), "internal");
     assert_string_equal(hearth_code_name(HEARTH_OK), "ok");
     assert_int_equal(hearth_code_of_rpc(-9999), HEARTH_INTERNAL);
-#define XX(NAME, name, code, http, rpc, text) assert_int_equal(hearth_code_of_rpc(hearth_code_rpc(HEARTH_##NAME)), HEARTH_##NAME);
+#define XX(NAME, name, code, http, rpc, text)                                                                          \
+    assert_int_equal(hearth_code_of_rpc(hearth_code_rpc(HEARTH_##NAME)), HEARTH_##NAME);
     HEARTH_ERRORS(XX)
 #undef XX
 }
@@ -56,7 +57,8 @@ static void codes_translate_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_nearest_cause_wins), cmocka_unit_test(long_words_are_cut_between_characters),
+        cmocka_unit_test(the_nearest_cause_wins),
+        cmocka_unit_test(long_words_are_cut_between_characters),
         cmocka_unit_test(codes_translate_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ static void never_goes_back(void **state)
 {
     (void)state;
     static const uint64_t walls[] = { 1000, 1000, 1001, 900, 0, 1001, 5000 };
-    uint64_t last = 0;
+    uint64_t              last = 0;
     for (size_t i = 0; i < HEARTH_COUNT(walls); i++) {
         uint64_t next = hearth_hlc_next(last, walls[i]);
         assert_true(next > last);
@@ -46,8 +46,8 @@ static void text_order_is_clock_order(void **state)
 {
     (void)state;
     static const uint64_t clocks[] = { 0, 9, 10, 15, 16, 1ull << 16, 0xFFFFFFFFull, UINT64_MAX };
-    char     last[17] = "", text[17];
-    uint64_t back = 0;
+    char                  last[17] = "", text[17];
+    uint64_t              back = 0;
     for (size_t i = 0; i < HEARTH_COUNT(clocks); i++) {
         hearth_hlc_write(text, clocks[i]);
         assert_true(strcmp(last, text) < 0);
@@ -63,8 +63,10 @@ static void text_order_is_clock_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(never_goes_back), cmocka_unit_test(follows_what_came_from_elsewhere),
-        cmocka_unit_test(carries_and_stands_still_at_the_end), cmocka_unit_test(text_order_is_clock_order),
+        cmocka_unit_test(never_goes_back),
+        cmocka_unit_test(follows_what_came_from_elsewhere),
+        cmocka_unit_test(carries_and_stands_still_at_the_end),
+        cmocka_unit_test(text_order_is_clock_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

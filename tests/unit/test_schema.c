@@ -57,17 +57,24 @@ static void accepts_and_refuses(void **state)
         { "{\"maximum\":18446744073709551614}", "[18446744073709551614,-1]", "[18446744073709551615]" },
         { "{\"multipleOf\":0.1}", "[0.3,1,-0.7]", "[0.35]" },
         { "{\"multipleOf\":3}", "[0,3,-6]", "[1,3.5]" },
-        { "{\"minLength\":2,\"maxLength\":3}", "[\"ab\",\"\xE4\xBD\xA0\xE5\xA5\xBD\",7]", "[\"a\",\"abcd\",\"\xE4\xBD\xA0\"]" },
+        { "{\"minLength\":2,\"maxLength\":3}", "[\"ab\",\"\xE4\xBD\xA0\xE5\xA5\xBD\",7]",
+          "[\"a\",\"abcd\",\"\xE4\xBD\xA0\"]" },
         { "{\"pattern\":\"^a+$\"}", "[\"a\",\"aaa\",1]", "[\"\",\"ab\"]" },
-        { "{\"enum\":[1,\"a\",null,{\"x\":[1]}]}", "[1,1.0,\"a\",null,{\"x\":[1]}]", "[2,\"b\",false,{\"x\":[2]},{\"x\":[1],\"y\":1}]" },
+        { "{\"enum\":[1,\"a\",null,{\"x\":[1]}]}", "[1,1.0,\"a\",null,{\"x\":[1]}]",
+          "[2,\"b\",false,{\"x\":[2]},{\"x\":[1],\"y\":1}]" },
         { "{\"const\":{\"a\":1,\"b\":2}}", "[{\"b\":2.0,\"a\":1}]", "[{\"a\":1},{}]" },
         { "{\"items\":{\"type\":\"integer\"}}", "[[],[1,2],\"x\"]", "[[1,\"2\"]]" },
-        { "{\"prefixItems\":[{\"type\":\"string\"},{\"type\":\"integer\"}],\"items\":false}", "[[],[\"a\"],[\"a\",1]]", "[[1],[\"a\",1,2]]" },
+        { "{\"prefixItems\":[{\"type\":\"string\"},{\"type\":\"integer\"}],\"items\":false}", "[[],[\"a\"],[\"a\",1]]",
+          "[[1],[\"a\",1,2]]" },
         { "{\"minItems\":1,\"maxItems\":2}", "[[1],[1,2]]", "[[],[1,2,3]]" },
-        { "{\"uniqueItems\":true}", "[[],[1],[1,2,\"1\",[1],{\"a\":1},{\"a\":2},true,null,false]]", "[[1,2,1],[1,1.0],[[1,2],[1,2]],[{\"a\":1,\"b\":2},{\"b\":2,\"a\":1}]]" },
-        { "{\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}", "[{\"a\":1},{\"a\":1,\"b\":2},3]", "[{},{\"a\":\"x\"}]" },
-        { "{\"properties\":{\"a\":{}},\"additionalProperties\":false}", "[{},{\"a\":1}]", "[{\"b\":1},{\"a\":1,\"b\":1}]" },
-        { "{\"properties\":{\"a\":{}},\"additionalProperties\":{\"type\":\"integer\"}}", "[{\"a\":\"x\",\"b\":1}]", "[{\"b\":\"x\"}]" },
+        { "{\"uniqueItems\":true}", "[[],[1],[1,2,\"1\",[1],{\"a\":1},{\"a\":2},true,null,false]]",
+          "[[1,2,1],[1,1.0],[[1,2],[1,2]],[{\"a\":1,\"b\":2},{\"b\":2,\"a\":1}]]" },
+        { "{\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}", "[{\"a\":1},{\"a\":1,\"b\":2},3]",
+          "[{},{\"a\":\"x\"}]" },
+        { "{\"properties\":{\"a\":{}},\"additionalProperties\":false}", "[{},{\"a\":1}]",
+          "[{\"b\":1},{\"a\":1,\"b\":1}]" },
+        { "{\"properties\":{\"a\":{}},\"additionalProperties\":{\"type\":\"integer\"}}", "[{\"a\":\"x\",\"b\":1}]",
+          "[{\"b\":\"x\"}]" },
         { "{\"propertyNames\":{\"pattern\":\"^x\"}}", "[{},{\"x1\":0}]", "[{\"y\":0}]" },
         { "{\"minProperties\":1,\"maxProperties\":2}", "[{\"a\":1}]", "[{},{\"a\":1,\"b\":1,\"c\":1}]" },
         { "{\"allOf\":[{\"minimum\":1},{\"maximum\":3}]}", "[1,2,3]", "[0,4]" },
@@ -76,8 +83,11 @@ static void accepts_and_refuses(void **state)
         { "{\"not\":{\"type\":\"string\"}}", "[1,null]", "[\"a\"]" },
         { "{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"type\":\"integer\"}}}", "[1]", "[\"a\"]" },
         { "{\"$ref\":\"#/$defs/a~1b~0c\",\"$defs\":{\"a/b~c\":{\"type\":\"integer\"}}}", "[1]", "[\"a\"]" },
-        { "{\"type\":[\"object\",\"integer\"],\"properties\":{\"next\":{\"$ref\":\"#\"}}}", "[{\"next\":{\"next\":1}}]", "[{\"next\":{\"next\":\"x\"}}]" },
-        { "{\"title\":\"x\",\"description\":\"y\",\"default\":1,\"format\":\"uri\",\"examples\":[],\"x-own\":1,\"type\":\"string\"}", "[\"a\"]", "[1]" },
+        { "{\"type\":[\"object\",\"integer\"],\"properties\":{\"next\":{\"$ref\":\"#\"}}}", "[{\"next\":{\"next\":1}}]",
+          "[{\"next\":{\"next\":\"x\"}}]" },
+        { "{\"title\":\"x\",\"description\":\"y\",\"default\":1,\"format\":\"uri\",\"examples\":[],\"x-own\":1,"
+          "\"type\":\"string\"}",
+          "[\"a\"]", "[1]" },
         { "{\"type\":\"string\",\"$defs\":{\"Never\":{\"$ref\":\"threads#/$defs/Thread\"}}}", "[\"a\"]", "[1]" },
     };
     for (size_t i = 0; i < HEARTH_COUNT(cases); i++) {
@@ -106,22 +116,26 @@ static void speaks_to_people(void **state)
     static const struct {
         const char *schema, *value, *msg, *path;
     } cases[] = {
-        { "{\"properties\":{\"temperature\":{\"type\":\"number\",\"minimum\":0,\"maximum\":2}}}", "{\"temperature\":\"hot\"}",
-          "\"temperature\" must be a number between 0 and 2, got \"hot\"", "temperature" },
-        { "{\"properties\":{\"temperature\":{\"type\":\"number\",\"minimum\":0,\"maximum\":2}}}", "{\"temperature\":2.5}",
-          "\"temperature\" must be a number between 0 and 2, got 2.5", "temperature" },
-        { "{\"properties\":{\"n\":{\"type\":\"integer\",\"minimum\":1}}}", "{\"n\":0}", "\"n\" must be a whole number from 1, got 0", "n" },
+        { "{\"properties\":{\"temperature\":{\"type\":\"number\",\"minimum\":0,\"maximum\":2}}}",
+          "{\"temperature\":\"hot\"}", "\"temperature\" must be a number between 0 and 2, got \"hot\"", "temperature" },
+        { "{\"properties\":{\"temperature\":{\"type\":\"number\",\"minimum\":0,\"maximum\":2}}}",
+          "{\"temperature\":2.5}", "\"temperature\" must be a number between 0 and 2, got 2.5", "temperature" },
+        { "{\"properties\":{\"n\":{\"type\":\"integer\",\"minimum\":1}}}", "{\"n\":0}",
+          "\"n\" must be a whole number from 1, got 0", "n" },
         { "{\"properties\":{\"messages\":{\"items\":{\"properties\":{\"role\":{\"enum\":[\"user\",\"system\"]}}}}}}",
-          "{\"messages\":[{},{},{\"role\":\"usr\"}]}", "\"messages[2].role\" must be one of \"user\", \"system\", got \"usr\"", "messages[2].role" },
+          "{\"messages\":[{},{},{\"role\":\"usr\"}]}",
+          "\"messages[2].role\" must be one of \"user\", \"system\", got \"usr\"", "messages[2].role" },
         { "{\"required\":[\"model\"]}", "{}", "\"model\" is missing", "model" },
         { "{\"properties\":{\"top_p\":{},\"top_k\":{}},\"additionalProperties\":false}", "{\"topp\":1}",
           "\"topp\" is not known here; known are top_k, top_p", "topp" },
         { "{\"additionalProperties\":false}", "{\"x\":1}", "\"x\" is not known here: nothing is expected", "x" },
         { "{\"type\":\"object\"}", "[1,2]", "the value must be an object, got an array of 2", "" },
-        { "{\"properties\":{\"stop\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}}}", "{\"stop\":5}",
-          "\"stop\" must be a text or an array, got 5", "stop" },
-        { "{\"properties\":{\"stop\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}}}", "{\"stop\":[\"a\",5]}",
-          "\"stop[1]\" must be a text, got 5", "stop[1]" },
+        { "{\"properties\":{\"stop\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":"
+          "\"string\"}}]}}}",
+          "{\"stop\":5}", "\"stop\" must be a text or an array, got 5", "stop" },
+        { "{\"properties\":{\"stop\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":"
+          "\"string\"}}]}}}",
+          "{\"stop\":[\"a\",5]}", "\"stop[1]\" must be a text, got 5", "stop[1]" },
         { "{\"properties\":{\"id\":{\"minLength\":1}}}", "{\"id\":\"\"}", "\"id\" must not be empty", "id" },
         { "{\"properties\":{\"a\":{\"const\":7}}}", "{\"a\":8}", "\"a\" must be 7, got 8", "a" },
         { "{\"uniqueItems\":true}", "[1,2,1]", "the value has the same element twice: [0] and [2]", "" },
@@ -165,7 +179,9 @@ static void refuses_bad_schemas(void **state)
         { "{\"$ref\":\"other#/$defs/A\"}", HEARTH_INVALID_ARGUMENT },
         { "{\"$ref\":7}", HEARTH_INVALID_ARGUMENT },
         { "{\"$ref\":\"#\"}", HEARTH_INVALID_ARGUMENT },
-        { "{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"anyOf\":[{\"type\":\"null\"},{\"$ref\":\"#/$defs/B\"}]},\"B\":{\"not\":{\"$ref\":\"#/$defs/A\"}}}}", HEARTH_INVALID_ARGUMENT },
+        { "{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"anyOf\":[{\"type\":\"null\"},{\"$ref\":\"#/$defs/"
+          "B\"}]},\"B\":{\"not\":{\"$ref\":\"#/$defs/A\"}}}}",
+          HEARTH_INVALID_ARGUMENT },
     };
     for (size_t i = 0; i < HEARTH_COUNT(bad); i++) {
         hearth_err    err = { 0 };
@@ -187,7 +203,8 @@ static void alternatives_cost_no_more_than_the_budget(void **state)
     hearth_buf_init(&text, 100000);
     hearth_buf_puts(&text, "{\"$ref\":\"#/$defs/A30\",\"$defs\":{\"A0\":{\"type\":\"string\"}");
     for (int i = 1; i <= 30; i++)
-        hearth_buf_printf(&text, ",\"A%d\":{\"oneOf\":[{\"$ref\":\"#/$defs/A%d\"},{\"$ref\":\"#/$defs/A%d\"}]}", i, i - 1, i - 1);
+        hearth_buf_printf(&text, ",\"A%d\":{\"oneOf\":[{\"$ref\":\"#/$defs/A%d\"},{\"$ref\":\"#/$defs/A%d\"}]}", i,
+                          i - 1, i - 1);
     hearth_buf_puts(&text, "}}");
     schema *s = compiled(text.p);
     assert_int_equal(check(s, "1", &err, NULL), HEARTH_TOO_LARGE);
@@ -195,7 +212,8 @@ static void alternatives_cost_no_more_than_the_budget(void **state)
 
     /* The same going down into the value. */
     hearth_buf_reset(&text);
-    hearth_buf_puts(&text, "{\"anyOf\":[{\"items\":{\"$ref\":\"#\"},\"minItems\":1},{\"items\":{\"$ref\":\"#\"},\"minItems\":1}]}");
+    hearth_buf_puts(
+        &text, "{\"anyOf\":[{\"items\":{\"$ref\":\"#\"},\"minItems\":1},{\"items\":{\"$ref\":\"#\"},\"minItems\":1}]}");
     hearth_buf_init(&value, 1000);
     for (int i = 0; i < 60; i++)
         hearth_buf_putc(&value, '[');
@@ -239,9 +257,10 @@ static void caps_the_schema_itself(void **state)
 
 static void compile_and_check(void)
 {
-    static const char text[] = "{\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^x\"},{\"type\":\"null\"}]},"
-                               "\"b\":{\"uniqueItems\":true},\"c\":{\"$ref\":\"#/$defs/C\"}},\"propertyNames\":{\"maxLength\":3},"
-                               "\"required\":[\"a\"],\"$defs\":{\"C\":{\"enum\":[1,2]}}}";
+    static const char text[] =
+        "{\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^x\"},{\"type\":\"null\"}]},"
+        "\"b\":{\"uniqueItems\":true},\"c\":{\"$ref\":\"#/$defs/C\"}},\"propertyNames\":{\"maxLength\":3},"
+        "\"required\":[\"a\"],\"$defs\":{\"C\":{\"enum\":[1,2]}}}";
     hearth_err    err = { 0 };
     hearth_value *v = hearth_parse(NULL, HEARTH_STR(text), &err);
     hearth_value *good = hearth_parse(NULL, HEARTH_STR("{\"a\":\"xy\",\"b\":[1,2,3],\"c\":2}"), NULL);

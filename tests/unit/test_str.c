@@ -76,7 +76,9 @@ static void hashes_as_published(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(compares_bytes), cmocka_unit_test(copies_whole_characters), cmocka_unit_test(reads_whole_numbers_only),
+        cmocka_unit_test(compares_bytes),
+        cmocka_unit_test(copies_whole_characters),
+        cmocka_unit_test(reads_whole_numbers_only),
         cmocka_unit_test(hashes_as_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

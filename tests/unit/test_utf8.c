@@ -20,13 +20,14 @@ static void knows_well_formed_text(void **state)
     (void)state;
     GOOD("");
     GOOD("plain ascii, long enough to go by words");
-    GOOD("h\xC3\xA9" "arth \xE4\xBD\xA0\xE5\xA5\xBD \xF0\x9F\x94\xA5");
+    GOOD("h\xC3\xA9"
+         "arth \xE4\xBD\xA0\xE5\xA5\xBD \xF0\x9F\x94\xA5");
     GOOD("\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF\xC2\x80\xE0\xA0\x80\xF0\x90\x80\x80");
-    BAD("\xC0\xAF");             /* overlong */
+    BAD("\xC0\xAF"); /* overlong */
     BAD("\xE0\x9F\xBF");
     BAD("\xF0\x8F\xBF\xBF");
-    BAD("\xED\xA0\x80");         /* a surrogate */
-    BAD("\xF4\x90\x80\x80");     /* over U+10FFFF */
+    BAD("\xED\xA0\x80");     /* a surrogate */
+    BAD("\xF4\x90\x80\x80"); /* over U+10FFFF */
     BAD("\xF5\x80\x80\x80");
     BAD("\x80");
     BAD("\xFF");
@@ -115,8 +116,12 @@ static void repair_puts_one_mark_per_broken_part(void **state)
     (void)state;
     check_repair(HEARTH_STR(""), "");
     check_repair(HEARTH_STR("fine \xC3\xA9"), "fine \xC3\xA9");
-    check_repair(HEARTH_STR("a\xFF" "b"), "a" MARK "b");
-    check_repair(HEARTH_STR("\xE4\xBD" "x"), MARK "x"); /* one for the two bytes that began a character */
+    check_repair(HEARTH_STR("a\xFF"
+                            "b"),
+                 "a" MARK "b");
+    check_repair(HEARTH_STR("\xE4\xBD"
+                            "x"),
+                 MARK "x"); /* one for the two bytes that began a character */
     check_repair(HEARTH_STR("\xF0\x9F\x94"), MARK);
     check_repair(HEARTH_STR("\xC0\xAF"), MARK MARK);
     check_repair(HEARTH_STR("\xED\xA0\x80"), MARK MARK MARK);
@@ -133,8 +138,10 @@ static void counts_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_well_formed_text), cmocka_unit_test(agrees_with_the_definition),
-        cmocka_unit_test(whole_never_ends_inside_a_character), cmocka_unit_test(repair_puts_one_mark_per_broken_part),
+        cmocka_unit_test(knows_well_formed_text),
+        cmocka_unit_test(agrees_with_the_definition),
+        cmocka_unit_test(whole_never_ends_inside_a_character),
+        cmocka_unit_test(repair_puts_one_mark_per_broken_part),
         cmocka_unit_test(counts_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

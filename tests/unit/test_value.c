@@ -25,11 +25,11 @@ static char *written(const hearth_value *v)
     return text;
 }
 
-#define CHECK_WRITTEN(v, expected)                 \
-    do {                                           \
-        char *written_ = written(v);               \
-        assert_string_equal(written_, (expected)); \
-        hearth_write_free(written_);               \
+#define CHECK_WRITTEN(v, expected)                                                                                     \
+    do {                                                                                                               \
+        char *written_ = written(v);                                                                                   \
+        assert_string_equal(written_, (expected));                                                                     \
+        hearth_write_free(written_);                                                                                   \
     } while (0)
 
 static void builds_every_kind(void **state)
@@ -54,8 +54,10 @@ static void builds_every_kind(void **state)
     hearth_add(a, hearth_number(NULL, -0.25));
     hearth_add(a, hearth_integer(NULL, -7));
     hearth_put(o, "list", a);
-    CHECK_WRITTEN(o, "{\"text\":\"h\\\"i\",\"least\":-9223372036854775808,\"most\":18446744073709551615,\"half\":0.5,\"nan\":null,"
-                     "\"inf\":null,\"yes\":true,\"nothing\":null,\"list\":[\"x\",1,1.0,[],null,false,\"own\",-0.25,-7]}");
+    CHECK_WRITTEN(
+        o,
+        "{\"text\":\"h\\\"i\",\"least\":-9223372036854775808,\"most\":18446744073709551615,\"half\":0.5,\"nan\":null,"
+        "\"inf\":null,\"yes\":true,\"nothing\":null,\"list\":[\"x\",1,1.0,[],null,false,\"own\",-0.25,-7]}");
     assert_int_equal(hearth_kind_of(hearth_get(o, "most")), HEARTH_UINT);
     assert_int_equal(hearth_kind_of(hearth_get(o, "least")), HEARTH_INT);
     assert_int_equal(hearth_kind_of(hearth_get(o, "nan")), HEARTH_NULL);
@@ -65,7 +67,8 @@ static void builds_every_kind(void **state)
 static void reads_with_defaults(void **state)
 {
     (void)state;
-    hearth_value *v = hearth_parse(NULL, HEARTH_STR("{\"i\":-5,\"u\":18446744073709551615,\"d\":2.5,\"w\":3.0,\"s\":\"x\",\"b\":true}"), NULL);
+    hearth_value *v = hearth_parse(
+        NULL, HEARTH_STR("{\"i\":-5,\"u\":18446744073709551615,\"d\":2.5,\"w\":3.0,\"s\":\"x\",\"b\":true}"), NULL);
     assert_int_equal(hearth_get_i64(v, "i", 0), -5);
     assert_int_equal(hearth_get_i64(v, "u", 9), 9);
     assert_int_equal(hearth_get_i64(v, "d", 9), 9);
@@ -74,7 +77,8 @@ static void reads_with_defaults(void **state)
     assert_true(hearth_get_u64(v, "u", 0) == UINT64_MAX);
     assert_int_equal(hearth_get_u64(v, "i", 9), 9);
     assert_int_equal(hearth_get_u64(v, "w", 9), 3);
-    assert_true(hearth_get_f64(v, "i", 0) == -5.0 && hearth_get_f64(v, "d", 0) == 2.5 && hearth_get_f64(v, "b", 1) == 1);
+    assert_true(hearth_get_f64(v, "i", 0) == -5.0 && hearth_get_f64(v, "d", 0) == 2.5 &&
+                hearth_get_f64(v, "b", 1) == 1);
     assert_true(hearth_get_bool(v, "b", false) && hearth_get_bool(v, "i", true) && !hearth_get_bool(v, "none", false));
     assert_null(hearth_get_str(v, "i").p);
     assert_int_equal(hearth_count(hearth_get(v, "s")), 1);
@@ -242,8 +246,9 @@ static uint64_t next_random(void)
 
 static hearth_str random_text(char *to, size_t size)
 {
-    static const char *const pieces[] = { "a", "\"", "\\", "\n", "\xC3\xA9", "\xE4\xBD\xA0", "\xF0\x9F\x94\xA5", "/", "\x01", "key" };
-    size_t n = 0;
+    static const char *const pieces[] = { "a", "\"",   "\\", "\n", "\xC3\xA9", "\xE4\xBD\xA0", "\xF0\x9F\x94\xA5",
+                                          "/", "\x01", "key" };
+    size_t                   n = 0;
     for (uint64_t left = next_random() % 8; left > 0; left--) {
         const char *piece = pieces[next_random() % HEARTH_COUNT(pieces)];
         if (n + strlen(piece) < size) {
@@ -296,12 +301,14 @@ static bool is_same(const hearth_value *a, const hearth_value *b)
     case HEARTH_INT:
         return hearth_as_i64(a, 0) == hearth_as_i64(b, 0);
     case HEARTH_DOUBLE:
-        return hearth_as_f64(a, 0) == hearth_as_f64(b, 0) && signbit(hearth_as_f64(a, 0)) == signbit(hearth_as_f64(b, 0));
+        return hearth_as_f64(a, 0) == hearth_as_f64(b, 0) &&
+               signbit(hearth_as_f64(a, 0)) == signbit(hearth_as_f64(b, 0));
     case HEARTH_STRING:
         return hearth_str_equal(hearth_as_str(a), hearth_as_str(b));
     default:
         for (size_t i = 0; i < hearth_count(a); i++)
-            if (!hearth_str_equal(hearth_key_at(a, i), hearth_key_at(b, i)) || !is_same(hearth_at(a, i), hearth_at(b, i)))
+            if (!hearth_str_equal(hearth_key_at(a, i), hearth_key_at(b, i)) ||
+                !is_same(hearth_at(a, i), hearth_at(b, i)))
                 return false;
         return true;
     }
