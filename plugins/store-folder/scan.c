@@ -97,7 +97,8 @@ static void add_log(walk *w, hearth_str folder, const entries *all, size_t first
     char       name[LOG_NAME_MAX_BYTES + 256];
     int        n = snprintf(name, sizeof name, "%.*s%s%.*s", HEARTH_FMT(folder), folder.n ? "/" : "", HEARTH_FMT(log));
     hearth_str full = { name, n > 0 ? (size_t)n : 0 };
-    if (!log_name_is_good(full) || full.n < w->prefix.n || memcmp(full.p, w->prefix.p, w->prefix.n) != 0)
+    bool is_wanted = full.n >= w->prefix.n && (w->prefix.n == 0 || memcmp(full.p, w->prefix.p, w->prefix.n) == 0);
+    if (!is_wanted || !log_name_is_good(full))
         return;
     hearth_value *files = hearth_object(w->ctx);
     uint64_t      bytes = 0;

@@ -74,12 +74,12 @@ static void end(task *k)
         hearth_emit(t->ctx, "threads.changed", hearth_value_ref(hearth_at(k->events, i)));
     k->result = NULL;
     task_free(k);
+    if (was_writer)
+        release(t, thread); /* before the answer: whoever hears it may come back with the next call at once */
     if (code < 0)
         hearth_fail_with(req, code, &err);
     else
         hearth_reply(req, result);
-    if (was_writer)
-        release(t, thread);
 }
 
 static void fail(task *k, hearth_code code, const hearth_err *err)

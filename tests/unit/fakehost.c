@@ -42,7 +42,8 @@ struct hearth_req {
     hearth_done_fn  done;
     hearth_ctx     *caller;
     void           *arg;
-    bool            is_cancelled, is_answered;
+    bool            is_cancelled, is_answered, is_dispatching;
+    bool            was_told; /* that it is cancelled, without waiting for who serves it */
     hearth_fn       on_cancel;
     void           *cancel_arg;
     uint64_t        seq;
@@ -292,11 +293,12 @@ static void deliver(void *arg)
 {
     hearth_req       *req = arg;
     hearth_reply_view view = { req->code, req->result, &req->err };
-    if (!req->caller->is_gone)
+    if (!req->caller->is_gone && !req->was_told)
         req->done(req->arg, &view);
     request_free(req);
 }
 
+/* As the kernel has it: an answer that comes while the method is being called is told afterwards, any other at once. */
 static void end_request(hearth_req *req, hearth_code code, hearth_str msg, hearth_value *value)
 {
     if (req->is_answered)
@@ -308,6 +310,10 @@ static void end_request(hearth_req *req, hearth_code code, hearth_str msg, heart
     hearth_str_copy(req->err.msg, sizeof req->err.msg, msg);
     if (value)
         value_freeze(value);
+    if (!req->is_dispatching) {
+        deliver(req);
+        return;
+    }
     todo *t = enqueue(req->caller->f, NULL);
     t->fn = deliver;
     t->arg = req;
@@ -362,17 +368,18 @@ static hearth_id host_job(hearth_req *req, const hearth_job_options *options)
     return req->job;
 }
 
-static void dispatch(void *arg)
+static void dispatch(hearth_req *req)
 {
-    hearth_req *req = arg;
-    served     *s = find_method(req->caller->f, hearth_cstr(req->method));
-    if (!s) {
+    served *s = find_method(req->caller->f, hearth_cstr(req->method));
+    req->is_dispatching = true;
+    if (s) {
+        req->ctx = s->ctx;
+        s->fn(req, s->self);
+    } else {
         req->ctx = req->caller;
         end_request(req, HEARTH_UNKNOWN_METHOD, HEARTH_STR("no such method"), NULL);
-        return;
     }
-    req->ctx = s->ctx;
-    s->fn(req, s->self);
+    req->is_dispatching = false;
 }
 
 static hearth_id host_call(hearth_ctx *ctx, hearth_req *on_behalf_of, hearth_str method, hearth_value *params,
@@ -393,22 +400,35 @@ static hearth_id host_call(hearth_ctx *ctx, hearth_req *on_behalf_of, hearth_str
     hearth_str_copy(req->method, sizeof req->method, method);
     req->next = f->requests;
     f->requests = req;
-    todo *t = enqueue(f, NULL);
-    t->fn = dispatch;
-    t->arg = req;
-    return req->id;
+    hearth_id id = req->id;
+    dispatch(req);
+    return id;
 }
 
 static void cancel_request(fakehost *f, hearth_req *req)
 {
     if (req->is_cancelled || req->is_answered)
         return;
+    hearth_id id = req->id;
+    hearth_fn fn = req->on_cancel;
     req->is_cancelled = true;
-    for (hearth_req *r = f->requests; r; r = r->next)
-        if (r->parent == req)
+    if (fn)
+        fn(req->cancel_arg);
+    for (hearth_req *r = f->requests; r;) { /* one may end others: from the beginning after each */
+        bool is_next = r->parent && r->parent->id == id && !r->is_cancelled && !r->is_answered;
+        if (is_next)
             cancel_request(f, r);
-    if (req->on_cancel)
-        req->on_cancel(req->cancel_arg);
+        r = is_next ? f->requests : r->next;
+    }
+    req = f->requests;
+    while (req && req->id != id)
+        req = req->next;
+    if (!req || fn || req->job || req->is_answered)
+        return;
+    hearth_err        err = { HEARTH_CANCELLED, "test", "the call was cancelled" };
+    hearth_reply_view view = { HEARTH_CANCELLED, NULL, &err };
+    req->was_told = true;
+    req->done(req->arg, &view);
 }
 
 static void host_cancel(hearth_ctx *ctx, hearth_id call)
