@@ -277,6 +277,7 @@ void loop_free(loop *l)
 {
     if (!l)
         return;
+    loop_stop(l); /* or the last release, before a sleep, would be slept upon */
     while (l->held > 0)
         uv_run(&l->uv, UV_RUN_ONCE);
     while (l->timers)
