@@ -85,7 +85,7 @@ typedef struct hearth_value_api {
 
 /* The table of this image: of the host that loaded a plugin, or of the library itself.
  * Owner: static. Thread: any. Since: 1.0 */
-const hearth_value_api *hearth_values(void);
+HEARTH_EXPORT const hearth_value_api *hearth_values(void);
 
 /* -- building. Owner: the caller, until the value is given away. Thread: any, one at a time. Since: 1.0
  * `ctx` is the plugin's context (its memory is counted there) or NULL outside of plugins. Text and keys are

@@ -14,7 +14,7 @@ static int print_checks(const hearth_value *checks)
         bool                is_fail = hearth_str_is(status, "fail");
         has_failed |= is_fail;
         term_cell(stdout, is_fail ? TERM_RED : hearth_str_is(status, "warn") ? TERM_YELLOW : TERM_GREEN, status, 4);
-        show_text(check, "title", TERM_PLAIN, 28);
+        show_text(check, "title", TERM_PLAIN, 44);
         term_put(stdout, TERM_DIM, hearth_get_str(check, "detail"));
         fputc('\n', stdout);
     }
