@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "echo.h"
 
-void echo_knobs_init(echo_knobs *k)
-{
-    *k = (echo_knobs){ .tokens = -1, .crash_after = -1, .hang_after = -1 };
-}
+void echo_knobs_init(echo_knobs *k) { *k = (echo_knobs){ .tokens = -1, .crash_after = -1, .hang_after = -1 }; }
 
 static hearth_code read_count(const hearth_value *object, const char *name, int32_t max, int32_t *to, hearth_err *err)
 {
@@ -13,8 +10,8 @@ static hearth_code read_count(const hearth_value *object, const char *name, int3
         return HEARTH_OK;
     int64_t x = hearth_as_i64(v, -1);
     if (x < 0 || x > max)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "engine-echo",
-                              "%s must be a whole number from 0 to %d", name, (int)max);
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "engine-echo", "%s must be a whole number from 0 to %d",
+                              name, (int)max);
     *to = (int32_t)x;
     return HEARTH_OK;
 }
@@ -59,10 +56,7 @@ bool echo_directive(hearth_str text, hearth_str *json, hearth_str *rest)
     return true;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
+static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 hearth_str echo_token_next(hearth_str text, size_t *at)
 {

@@ -37,7 +37,7 @@ typedef struct echo_job {
     echo_knobs       knobs;
     uint64_t         due_ms, begun_ms;
     uint32_t         prompt_tokens, made, thought;
-    int32_t          limit;   /* tokens this answer may have */
+    int32_t          limit; /* tokens this answer may have */
     int32_t          n_probs;
     bool             is_full; /* the limit is max_tokens or the context, not the end of the text */
     hearth_finish    finish;  /* INVALID while it runs */
@@ -119,7 +119,8 @@ static hearth_code read_stops(echo_job *j, const hearth_value *stop, hearth_err 
 {
     size_t n = hearth_count(stop), lengths[ECHO_MAX_STOPS];
     if (n > ECHO_MAX_STOPS)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "engine-echo", "stop holds over %d strings", ECHO_MAX_STOPS);
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "engine-echo", "stop holds over %d strings",
+                              ECHO_MAX_STOPS);
     for (size_t i = 0; i < n; i++) {
         hearth_str s = hearth_as_str(hearth_at(stop, i));
         if (s.n > ECHO_MAX_STOP_BYTES)
@@ -313,9 +314,13 @@ static hearth_value *tool_calls_of(const echo_job *j)
 static void finish(engine *e, echo_job *j)
 {
     hearth_value        *calls = j->finish == HEARTH_FINISH_TOOL_CALLS ? tool_calls_of(j) : NULL;
-    hearth_engine_result r = { .size = sizeof r, .finish = j->finish, .text = { j->text.p, j->sent },
-                               .reasoning = { j->knobs.think.p, j->think_at }, .tool_calls = calls,
-                               .prompt_tokens = j->prompt_tokens, .completion_tokens = j->made + j->thought,
+    hearth_engine_result r = { .size = sizeof r,
+                               .finish = j->finish,
+                               .text = { j->text.p, j->sent },
+                               .reasoning = { j->knobs.think.p, j->think_at },
+                               .tool_calls = calls,
+                               .prompt_tokens = j->prompt_tokens,
+                               .completion_tokens = j->made + j->thought,
                                .predicted_ms = (double)(hearth_now_ms(e->ctx) - j->begun_ms) };
     if (j->stop_hit >= 0)
         r.stop_string = j->stops[j->stop_hit];
@@ -405,7 +410,8 @@ static void submit(void *self, hearth_req *req, const hearth_engine_request *r)
         hearth_put_u64(details, "n_prompt_tokens", j->prompt_tokens);
         hearth_put_u64(details, "n_ctx", e->context);
         char text[160];
-        snprintf(text, sizeof text, "the prompt has %u tokens, the context holds %u; shorten it or load with a larger context",
+        snprintf(text, sizeof text,
+                 "the prompt has %u tokens, the context holds %u; shorten it or load with a larger context",
                  (unsigned)j->prompt_tokens, (unsigned)e->context);
         hearth_fail_detailed(req, HEARTH_CONTEXT_OVERFLOW, hearth_cstr(text), details);
         job_free(e, j);
@@ -449,7 +455,8 @@ static void load_step(void *self)
     if (e->load_done < LOAD_STEPS) {
         hearth_push_progress(e->opening, ++e->load_done, LOAD_STEPS, HEARTH_STR("reading the echo"));
         uint32_t ms = (uint32_t)hearth_get_u64(e->settings, "load_ms", hearth_get_u64(e->file, "load_ms", 0));
-        e->timer = hearth_timer(e->ctx, (ms < ECHO_MAX_DELAY_MS ? ms : ECHO_MAX_DELAY_MS) / LOAD_STEPS, 0, load_step, e);
+        e->timer =
+            hearth_timer(e->ctx, (ms < ECHO_MAX_DELAY_MS ? ms : ECHO_MAX_DELAY_MS) / LOAD_STEPS, 0, load_step, e);
         return;
     }
     answer_open(e);
@@ -506,10 +513,7 @@ static void open_model(void *self, hearth_req *req, const hearth_engine_open *o)
 
 /* -- the rest of an engine --------------------------------------------------------------------------------------------- */
 
-static int32_t token_id(hearth_str word)
-{
-    return (int32_t)(hearth_hash(word.p, word.n) & 0x7fffffff);
-}
+static int32_t token_id(hearth_str word) { return (int32_t)(hearth_hash(word.p, word.n) & 0x7fffffff); }
 
 static void tokenize(void *self, hearth_req *req, hearth_str text, bool add_special, bool parse_special)
 {
@@ -601,8 +605,13 @@ static hearth_code load(hearth_ctx *ctx, void **self, hearth_err *err)
 static hearth_code implement(hearth_ctx *ctx, void *self, hearth_err *err)
 {
     static const hearth_engine_ops ops = {
-        .size = sizeof ops, .open = open_model, .submit = submit, .tokenize = tokenize,
-        .apply_template = apply_template, .embed = embed, .stats = stats,
+        .size = sizeof ops,
+        .open = open_model,
+        .submit = submit,
+        .tokenize = tokenize,
+        .apply_template = apply_template,
+        .embed = embed,
+        .stats = stats,
     };
     return hearth_engine_serve(ctx, &ops, self, err);
 }

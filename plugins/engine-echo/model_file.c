@@ -42,7 +42,8 @@ void model_file_read(void *arg)
     while (is_script(f->path) && !f->text.failed && (n = fread(block, 1, sizeof block, in)) > 0)
         hearth_buf_append(&f->text, block, n);
     if (ferror(in))
-        f->code = hearth_err_set(&f->err, HEARTH_IO, "engine-echo.open", "cannot read %s: %s", f->path, strerror(errno));
+        f->code =
+            hearth_err_set(&f->err, HEARTH_IO, "engine-echo.open", "cannot read %s: %s", f->path, strerror(errno));
     else if (f->text.failed)
         f->code = hearth_err_set(&f->err, HEARTH_TOO_LARGE, "engine-echo.open",
                                  "%s is over %d bytes, which no echo script is", f->path, MODEL_FILE_MAX);

@@ -18,6 +18,6 @@ typedef struct model_file {
 model_file *model_file_new(hearth_ctx *ctx, hearth_str path);
 void        model_file_free(hearth_ctx *ctx, model_file *f);
 /* Fills text, or code and err: not_found, io, too_large. `arg` is the model_file. Thread: worker. */
-void        model_file_read(void *arg);
+void model_file_read(void *arg);
 
 #endif

@@ -60,8 +60,9 @@ static void knobs_override_and_name_what_is_wrong(void **state)
     static const struct {
         const char *json, *names;
     } bad[] = {
-        { "{\"delay_ms\":-1}", "delay_ms" }, { "{\"tokens\":1e12}", "tokens" },      { "{\"tokens\":\"3\"}", "tokens" },
-        { "{\"say\":1}", "say" },            { "{\"tool_call\":{}}", "tool_call" }, { "{\"crash_after\":true}", "crash_after" },
+        { "{\"delay_ms\":-1}", "delay_ms" },   { "{\"tokens\":1e12}", "tokens" },
+        { "{\"tokens\":\"3\"}", "tokens" },    { "{\"say\":1}", "say" },
+        { "{\"tool_call\":{}}", "tool_call" }, { "{\"crash_after\":true}", "crash_after" },
     };
     for (size_t i = 0; i < HEARTH_COUNT(bad); i++) {
         err = (hearth_err){ 0 };
@@ -95,8 +96,8 @@ static void stop_strings_never_show(void **state)
         const char *text, *told;
         int         hit;
     } cases[] = {
-        { "abcENDdef", "abc", 0 },  { "abcEEND", "abcE", 0 }, { "ab\n\nc", "ab", 1 },    { "xENTEND", "xENT", 0 },
-        { "xENTER", "x", 2 },       { "no stop.", "no stop.", -1 }, { "ENDEND", "", 0 }, { "abEN", "ab", -1 },
+        { "abcENDdef", "abc", 0 }, { "abcEEND", "abcE", 0 },       { "ab\n\nc", "ab", 1 }, { "xENTEND", "xENT", 0 },
+        { "xENTER", "x", 2 },      { "no stop.", "no stop.", -1 }, { "ENDEND", "", 0 },    { "abEN", "ab", -1 },
     };
     for (size_t i = 0; i < HEARTH_COUNT(cases); i++) {
         hearth_buf told;
@@ -120,7 +121,7 @@ static void the_earliest_stop_string_wins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens_put_together_are_the_text),   cmocka_unit_test(directive_is_cut_from_the_question),
+        cmocka_unit_test(tokens_put_together_are_the_text),      cmocka_unit_test(directive_is_cut_from_the_question),
         cmocka_unit_test(knobs_override_and_name_what_is_wrong), cmocka_unit_test(stop_strings_never_show),
         cmocka_unit_test(the_earliest_stop_string_wins),
     };
