@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!body)
         return 0;
     hearth_code code = openai_request_read(NULL, kind, body, &r, &problem);
-    if (code < 0 && (problem.err.code != code || !problem.err.msg[0] || !hearth_utf8_valid(hearth_cstr(problem.err.msg))))
+    if (code < 0 &&
+        (problem.err.code != code || !problem.err.msg[0] || !hearth_utf8_valid(hearth_cstr(problem.err.msg))))
         abort();
     for (uint32_t i = 0; code >= 0 && i < r.n; i++) {
         hearth_value *choice = openai_request_choice(NULL, &r, i);

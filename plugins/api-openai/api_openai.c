@@ -23,11 +23,11 @@ typedef struct api {
 /* What a single question needs until inference or models answered. */
 typedef struct pending {
     struct pending *next, **at;
-    api           *api;
-    hearth_req    *req;
-    hearth_value  *document;
-    openai_request request;
-    openai_problem problem;
+    api            *api;
+    hearth_req     *req;
+    hearth_value   *document;
+    openai_request  request;
+    openai_problem  problem;
 } pending;
 
 static void free_pending(pending *p)
@@ -116,8 +116,9 @@ static void get_model(hearth_req *req, void *self)
     hearth_str id = hearth_http_of(req)->rest;
     pending   *p = NULL;
     if (id.n == 0 || id.n > 512) {
-        openai_fail(req, HEARTH_NOT_FOUND, HEARTH_STR("there is no model of that name; GET /v1/models lists those there are"),
-                      HEARTH_STR("model"), NULL);
+        openai_fail(req, HEARTH_NOT_FOUND,
+                    HEARTH_STR("there is no model of that name; GET /v1/models lists those there are"),
+                    HEARTH_STR("model"), NULL);
         return;
     }
     p = new_pending(self, req);

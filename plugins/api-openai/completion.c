@@ -17,33 +17,33 @@ enum { BODY_ON_LOOP = 64 << 10, OUT_CAP = 64 << 20, PING_MS = 15000, LOGPROBS_CA
 typedef struct choice {
     completion   *of;
     uint32_t      index;
-    hearth_id     call;      /* 0: ended */
+    hearth_id     call; /* 0: ended */
     hearth_value *result;
-    hearth_buf    logprobs;  /* that came and were not told yet (stream), or all of them */
-    uint32_t      reasoned;  /* events of reasoning: about as many tokens */
+    hearth_buf    logprobs; /* that came and were not told yet (stream), or all of them */
+    uint32_t      reasoned; /* events of reasoning: about as many tokens */
     bool          has_role;
 } choice;
 
 struct completion {
-    completion     *next, **at; /* in the list of all */
-    hearth_ctx     *ctx;
-    hearth_req     *req;
-    hearth_str      body;
-    hearth_value   *document; /* the body, parsed */
-    openai_kind     kind;
-    openai_request  request;
-    openai_problem  problem;
-    openai_writer   writer;
-    hearth_buf      out;
-    hearth_id       ping;
-    uint64_t        told_ms;
-    uint32_t        count, open;
-    hearth_code     code;     /* the first failure */
-    hearth_err      err;
-    hearth_value   *details;
-    char            param[96];
-    bool            has_begun, is_gone;
-    choice          choices[OPENAI_MAX_CHOICES];
+    completion    *next, **at; /* in the list of all */
+    hearth_ctx    *ctx;
+    hearth_req    *req;
+    hearth_str     body;
+    hearth_value  *document; /* the body, parsed */
+    openai_kind    kind;
+    openai_request request;
+    openai_problem problem;
+    openai_writer  writer;
+    hearth_buf     out;
+    hearth_id      ping;
+    uint64_t       told_ms;
+    uint32_t       count, open;
+    hearth_code    code; /* the first failure */
+    hearth_err     err;
+    hearth_value  *details;
+    char           param[96];
+    bool           has_begun, is_gone;
+    choice         choices[OPENAI_MAX_CHOICES];
 };
 
 /* -- replies ------------------------------------------------------------------------------------------------------------- */
@@ -132,7 +132,7 @@ static void on_ping(void *arg)
 
 static void begin_stream(completion *a)
 {
-    static const char  type[] = "text/event-stream; charset=utf-8";
+    static const char   type[] = "text/event-stream; charset=utf-8";
     const hearth_header headers[] = { { HEARTH_STR("content-type"), HEARTH_STR(type) },
                                       { HEARTH_STR("cache-control"), HEARTH_STR("no-cache") },
                                       { HEARTH_STR("x-accel-buffering"), HEARTH_STR("no") } };
@@ -161,7 +161,7 @@ static void on_logprob(completion *a, choice *c, const hearth_value *data)
 
 static void on_event(void *arg, const hearth_event *e)
 {
-    choice *c = arg;
+    choice     *c = arg;
     completion *a = c->of;
     c->reasoned += e->kind == HEARTH_REASONING;
     if (e->kind == HEARTH_LOGPROB)
@@ -184,7 +184,8 @@ static void on_event(void *arg, const hearth_event *e)
         begin_choice(a, c);
         openai_put_tool_call(&a->out, &a->writer, c->index, e->data);
         break;
-    default: return;
+    default:
+        return;
     }
     flush(a);
 }
@@ -196,7 +197,7 @@ static openai_usage usage_of(const completion *a)
     openai_usage u = { 0 };
     for (uint32_t i = 0; i < a->count; i++) {
         const hearth_value *from = hearth_get(a->choices[i].result, "usage");
-        uint64_t            prompt = hearth_get_u64(from, "prompt_tokens", 0), done = hearth_get_u64(from, "completion_tokens", 0);
+        uint64_t prompt = hearth_get_u64(from, "prompt_tokens", 0), done = hearth_get_u64(from, "completion_tokens", 0);
         if (i % a->request.n == 0) { /* OpenAI counts a prompt once, however many choices it has */
             u.prompt += prompt;
             u.cached += hearth_get_u64(from, "cached_tokens", 0);
@@ -287,7 +288,7 @@ static void end_choice(completion *a, choice *c)
 
 static void on_done(void *arg, const hearth_reply_view *reply)
 {
-    choice *c = arg;
+    choice     *c = arg;
     completion *a = c->of;
     c->call = 0;
     a->open--;
@@ -303,10 +304,7 @@ static void on_done(void *arg, const hearth_reply_view *reply)
 
 /* -- the beginning -------------------------------------------------------------------------------------------------------------- */
 
-static void on_gone(void *arg)
-{
-    give_up(arg);
-}
+static void on_gone(void *arg) { give_up(arg); }
 
 static hearth_code init_writer(completion *a)
 {
@@ -314,8 +312,8 @@ static hearth_code init_writer(completion *a)
     char    id[27];
     hearth_random(a->ctx, random, sizeof random);
     hearth_ulid_make(id, hearth_wall_ms(a->ctx), random);
-    return openai_writer_init(&a->writer, a->kind, id, hearth_wall_ms(a->ctx) / 1000, a->request.model, hearth_info_get(a->ctx).version,
-                              a->request.is_stream && a->request.wants_usage);
+    return openai_writer_init(&a->writer, a->kind, id, hearth_wall_ms(a->ctx) / 1000, a->request.model,
+                              hearth_info_get(a->ctx).version, a->request.is_stream && a->request.wants_usage);
 }
 
 static void ask(completion *a)
@@ -331,7 +329,8 @@ static void ask(completion *a)
         hearth_buf_init(&c->logprobs, LOGPROBS_CAP);
     }
     for (uint32_t i = 0; i < a->count; i++)
-        a->choices[i].call = hearth_call(a->req, method, openai_request_choice(a->ctx, &a->request, i), &options, on_done, &a->choices[i]);
+        a->choices[i].call = hearth_call(a->req, method, openai_request_choice(a->ctx, &a->request, i), &options,
+                                         on_done, &a->choices[i]);
 }
 
 static void read_body(void *arg) /* loop, or a worker when it is large */

@@ -12,14 +12,16 @@ hearth_code openai_writer_init(openai_writer *w, openai_kind kind, const char *i
     hearth_buf_init(&w->head, WRITER_CAP);
     hearth_buf_init(&w->tail, WRITER_CAP);
     hearth_buf_init(&w->facts, WRITER_CAP);
-    hearth_buf_printf(&w->facts, "\"id\":\"%s-%s\",\"created\":%" PRIu64 ",\"model\":", kind == OPENAI_CHAT ? "chatcmpl" : "cmpl", id,
-                      created_s);
+    hearth_buf_printf(&w->facts,
+                      "\"id\":\"%s-%s\",\"created\":%" PRIu64 ",\"model\":", kind == OPENAI_CHAT ? "chatcmpl" : "cmpl",
+                      id, created_s);
     hearth_json_put_string(&w->facts, model);
     hearth_buf_puts(&w->facts, ",\"system_fingerprint\":\"hearth-");
     hearth_json_put_escaped(&w->facts, version);
     hearth_buf_puts(&w->facts, "\"");
 
-    hearth_buf_printf(&w->head, "data: {\"object\":\"%s\",", kind == OPENAI_CHAT ? "chat.completion.chunk" : "text_completion");
+    hearth_buf_printf(&w->head, "data: {\"object\":\"%s\",",
+                      kind == OPENAI_CHAT ? "chat.completion.chunk" : "text_completion");
     hearth_buf_put(&w->head, hearth_buf_str(&w->facts));
     hearth_buf_puts(&w->head, ",\"choices\":[");
     hearth_buf_puts(&w->tail, wants_usage ? "],\"usage\":null}\n\n" : "]}\n\n");
@@ -75,8 +77,8 @@ static void put_usage(hearth_buf *out, const openai_usage *u)
 {
     hearth_buf_printf(out,
                       "{\"prompt_tokens\":%" PRIu64 ",\"completion_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64
-                      ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRIu64 "},\"completion_tokens_details\":{\"reasoning_tokens\":%" PRIu64
-                      "}}",
+                      ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRIu64
+                      "},\"completion_tokens_details\":{\"reasoning_tokens\":%" PRIu64 "}}",
                       u->prompt, u->completion, u->prompt + u->completion, u->cached, u->reasoning);
 }
 
@@ -167,10 +169,7 @@ void openai_put_usage_chunk(hearth_buf *out, const openai_writer *w, const opena
     hearth_buf_puts(out, "}\n\n");
 }
 
-void openai_put_done(hearth_buf *out)
-{
-    hearth_buf_puts(out, "data: [DONE]\n\n");
-}
+void openai_put_done(hearth_buf *out) { hearth_buf_puts(out, "data: [DONE]\n\n"); }
 
 void openai_put_logprob(hearth_buf *out, const hearth_value *data, int32_t top)
 {
@@ -237,7 +236,8 @@ static void put_message(hearth_buf *out, const hearth_value *result)
     hearth_buf_puts(out, hearth_count(calls) > 0 ? "],\"refusal\":null}" : ",\"refusal\":null}");
 }
 
-static void put_choice(hearth_buf *out, const openai_writer *w, const openai_choice *c, uint32_t index, bool has_logprobs)
+static void put_choice(hearth_buf *out, const openai_writer *w, const openai_choice *c, uint32_t index,
+                       bool has_logprobs)
 {
     hearth_buf_puts(out, index ? ",{\"index\":" : "{\"index\":");
     put_u32(out, index);
@@ -256,8 +256,8 @@ static void put_choice(hearth_buf *out, const openai_writer *w, const openai_cho
     hearth_buf_printf(out, ",\"finish_reason\":\"%s\"}", reason_of(hearth_get_str(c->result, "finish_reason")));
 }
 
-void openai_put_answer(hearth_buf *out, const openai_writer *w, const openai_choice *choices, size_t n, bool has_logprobs,
-                       const openai_usage *u)
+void openai_put_answer(hearth_buf *out, const openai_writer *w, const openai_choice *choices, size_t n,
+                       bool has_logprobs, const openai_usage *u)
 {
     hearth_buf_printf(out, "{\"object\":\"%s\",", w->kind == OPENAI_CHAT ? "chat.completion" : "text_completion");
     hearth_buf_put(out, hearth_buf_str(&w->facts));
@@ -275,9 +275,12 @@ int openai_status(hearth_code code)
 {
     switch (code) {
     case HEARTH_CONTEXT_OVERFLOW:
-    case HEARTH_PARSE: return 400;
-    case HEARTH_LOADING: return 503;
-    default: return hearth_code_http(code);
+    case HEARTH_PARSE:
+        return 400;
+    case HEARTH_LOADING:
+        return 503;
+    default:
+        return hearth_code_http(code);
     }
 }
 
@@ -286,24 +289,34 @@ static const char *error_type(hearth_code code)
     if (code == HEARTH_CONTEXT_OVERFLOW)
         return "exceed_context_size_error";
     switch (openai_status(code)) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    case 501: return "not_supported_error";
-    case 503: return "unavailable_error";
+    case 401:
+        return "authentication_error";
+    case 403:
+        return "permission_error";
+    case 404:
+        return "not_found_error";
+    case 429:
+        return "rate_limit_error";
+    case 501:
+        return "not_supported_error";
+    case 503:
+        return "unavailable_error";
     case 400:
     case 413:
-    case 422: return "invalid_request_error";
-    default: return "server_error";
+    case 422:
+        return "invalid_request_error";
+    default:
+        return "server_error";
     }
 }
 
-void openai_put_error(hearth_buf *out, hearth_code code, hearth_str message, hearth_str param, const hearth_value *details)
+void openai_put_error(hearth_buf *out, hearth_code code, hearth_str message, hearth_str param,
+                      const hearth_value *details)
 {
     static const char *const numbers[] = { "n_prompt_tokens", "n_ctx" };
-    const char              *name = code == HEARTH_NOT_FOUND ? "model_not_found"
-                                    : code == HEARTH_CONTEXT_OVERFLOW ? "context_length_exceeded" : hearth_code_name(code);
+    const char              *name = code == HEARTH_NOT_FOUND          ? "model_not_found"
+                                    : code == HEARTH_CONTEXT_OVERFLOW ? "context_length_exceeded"
+                                                                      : hearth_code_name(code);
     hearth_buf_puts(out, "{\"error\":{\"message\":");
     hearth_json_put_string(out, message.n ? message : hearth_cstr(hearth_code_text(code)));
     hearth_buf_printf(out, ",\"type\":\"%s\",\"param\":", error_type(code));
@@ -325,7 +338,8 @@ void openai_put_model(hearth_buf *out, const hearth_value *model, uint64_t creat
     } meta[] = { { "n_ctx_train", "context_train" }, { "n_params", "parameters" }, { "size", "size_bytes" } };
     hearth_buf_puts(out, "{\"id\":");
     hearth_json_put_string(out, hearth_get_str(model, "id"));
-    hearth_buf_printf(out, ",\"object\":\"model\",\"created\":%" PRIu64 ",\"owned_by\":\"hearth\",\"meta\":{", created_s);
+    hearth_buf_printf(out, ",\"object\":\"model\",\"created\":%" PRIu64 ",\"owned_by\":\"hearth\",\"meta\":{",
+                      created_s);
     for (size_t i = 0; i < HEARTH_COUNT(meta); i++)
         hearth_buf_printf(out, "%s\"%s\":%" PRIu64, i ? "," : "", meta[i].name, hearth_get_u64(model, meta[i].from, 0));
     hearth_buf_puts(out, "}}");

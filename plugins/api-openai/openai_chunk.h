@@ -10,8 +10,8 @@
 
 typedef struct openai_writer {
     openai_kind kind;
-    hearth_buf  head; /* up to "index": */
-    hearth_buf  tail; /* from the end of the choices on */
+    hearth_buf  head;  /* up to "index": */
+    hearth_buf  tail;  /* from the end of the choices on */
     hearth_buf  facts; /* "id":…,"created":…,"model":…,"system_fingerprint":… */
 } openai_writer;
 
@@ -46,10 +46,11 @@ typedef struct openai_choice {
     hearth_str          echo; /* put before the text of a completion */
 } openai_choice;
 
-void openai_put_answer(hearth_buf *out, const openai_writer *w, const openai_choice *choices, size_t n, bool has_logprobs,
-                       const openai_usage *u);
+void openai_put_answer(hearth_buf *out, const openai_writer *w, const openai_choice *choices, size_t n,
+                       bool has_logprobs, const openai_usage *u);
 /* {"error":{...}} with OpenAI's names. `details`: {param, n_prompt_tokens, n_ctx} or NULL. */
-void openai_put_error(hearth_buf *out, hearth_code code, hearth_str message, hearth_str param, const hearth_value *details);
+void openai_put_error(hearth_buf *out, hearth_code code, hearth_str message, hearth_str param,
+                      const hearth_value *details);
 /* The HTTP status that belongs to a code here; at most 503. */
 int openai_status(hearth_code code);
 /* A model of models.list; `created_s` is told of all. */

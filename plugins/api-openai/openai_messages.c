@@ -9,7 +9,9 @@ static hearth_code read_role(const hearth_value *m, size_t i, role *out, openai_
     static const struct {
         const char *name;
         role        as;
-    } roles[] = { { "system", SYSTEM }, { "developer", SYSTEM }, { "user", USER }, { "assistant", ASSISTANT }, { "tool", TOOL } };
+    } roles[] = {
+        { "system", SYSTEM }, { "developer", SYSTEM }, { "user", USER }, { "assistant", ASSISTANT }, { "tool", TOOL }
+    };
     hearth_str name = hearth_get_str(m, "role");
     char       where[96];
     for (size_t k = 0; k < HEARTH_COUNT(roles); k++)
@@ -70,7 +72,8 @@ static hearth_code read_content(const hearth_value *m, size_t i, role as, hearth
     if (!content)
         return openai_refuse(p, where, "%s is missing", where);
     if (hearth_kind_of(content) != HEARTH_ARRAY)
-        return openai_refuse(p, where, "%s must be a string or an array of parts, not %s", where, openai_kind_words(content));
+        return openai_refuse(p, where, "%s must be a string or an array of parts, not %s", where,
+                             openai_kind_words(content));
     if (hearth_count(content) == 0)
         return openai_refuse(p, where, "%s must not be empty", where);
     hearth_buf text;
@@ -97,14 +100,18 @@ static hearth_code read_tool_calls(const hearth_value *m, size_t i, hearth_value
         const hearth_value *function = hearth_get(hearth_at(calls, k), "function");
         snprintf(where, sizeof where, "messages[%zu].tool_calls[%zu]", i, k);
         if (hearth_kind_of(hearth_get(hearth_at(calls, k), "id")) != HEARTH_STRING ||
-            hearth_kind_of(hearth_get(function, "name")) != HEARTH_STRING || hearth_kind_of(hearth_get(function, "arguments")) != HEARTH_STRING)
-            return openai_refuse(p, where, "%s must be {id, type: \"function\", function: {name, arguments}}, with arguments as a string", where);
+            hearth_kind_of(hearth_get(function, "name")) != HEARTH_STRING ||
+            hearth_kind_of(hearth_get(function, "arguments")) != HEARTH_STRING)
+            return openai_refuse(
+                p, where,
+                "%s must be {id, type: \"function\", function: {name, arguments}}, with arguments as a string", where);
     }
     hearth_put_ref(to, "tool_calls", calls);
     return HEARTH_OK;
 }
 
-static hearth_code pass_string(const hearth_value *m, size_t i, const char *key, bool is_needed, hearth_value *to, openai_problem *p)
+static hearth_code pass_string(const hearth_value *m, size_t i, const char *key, bool is_needed, hearth_value *to,
+                               openai_problem *p)
 {
     const hearth_value *v = openai_given(m, key);
     char                where[96];
@@ -138,7 +145,8 @@ static hearth_code read_message(const hearth_value *m, size_t i, hearth_value *t
     return as == TOOL ? pass_string(m, i, "tool_call_id", true, to, p) : HEARTH_OK;
 }
 
-hearth_code openai_messages_read(hearth_ctx *ctx, const hearth_value *body, hearth_value *params, openai_problem *problem)
+hearth_code openai_messages_read(hearth_ctx *ctx, const hearth_value *body, hearth_value *params,
+                                 openai_problem *problem)
 {
     const hearth_value *messages = openai_given(body, "messages");
     if (!messages)
@@ -146,7 +154,8 @@ hearth_code openai_messages_read(hearth_ctx *ctx, const hearth_value *body, hear
     if (hearth_kind_of(messages) != HEARTH_ARRAY)
         return openai_refuse(problem, "messages", "messages must be an array, not %s", openai_kind_words(messages));
     if (hearth_count(messages) == 0 || hearth_count(messages) > OPENAI_MAX_MESSAGES)
-        return openai_refuse(problem, "messages", "messages must hold 1 to %d messages, not %zu", OPENAI_MAX_MESSAGES, hearth_count(messages));
+        return openai_refuse(problem, "messages", "messages must hold 1 to %d messages, not %zu", OPENAI_MAX_MESSAGES,
+                             hearth_count(messages));
     hearth_value *list = hearth_array(ctx);
     for (size_t i = 0; i < hearth_count(messages); i++) {
         hearth_value *to = hearth_object(ctx);

@@ -91,15 +91,23 @@ const hearth_value *openai_given(const hearth_value *object, const char *key)
 const char *openai_kind_words(const hearth_value *v)
 {
     switch (hearth_kind_of(v)) {
-    case HEARTH_NONE: return "nothing";
-    case HEARTH_NULL: return "null";
-    case HEARTH_BOOL: return "a boolean";
+    case HEARTH_NONE:
+        return "nothing";
+    case HEARTH_NULL:
+        return "null";
+    case HEARTH_BOOL:
+        return "a boolean";
     case HEARTH_INT:
-    case HEARTH_UINT: return "an integer";
-    case HEARTH_DOUBLE: return "a number";
-    case HEARTH_STRING: return "a string";
-    case HEARTH_ARRAY: return "an array";
-    default: return "an object";
+    case HEARTH_UINT:
+        return "an integer";
+    case HEARTH_DOUBLE:
+        return "a number";
+    case HEARTH_STRING:
+        return "a string";
+    case HEARTH_ARRAY:
+        return "an array";
+    default:
+        return "an object";
     }
 }
 
@@ -111,11 +119,15 @@ static bool is_whole(const hearth_value *v)
 
 static hearth_code check(const field *f, const hearth_value *v, openai_problem *p)
 {
-    static const char *const  words[] = { "", "a number", "an integer", "a boolean", "a string", "an object", "an array" };
-    static const hearth_kind  kinds[] = { HEARTH_NONE, HEARTH_DOUBLE, HEARTH_INT, HEARTH_BOOL, HEARTH_STRING, HEARTH_OBJECT, HEARTH_ARRAY };
-    bool is_number = f->kind == NUMBER || f->kind == INTEGER;
-    bool fits = f->kind == NUMBER ? is_whole(v) || hearth_kind_of(v) == HEARTH_DOUBLE
-                                  : f->kind == INTEGER ? is_whole(v) : hearth_kind_of(v) == kinds[f->kind];
+    static const char *const words[] = {
+        "", "a number", "an integer", "a boolean", "a string", "an object", "an array"
+    };
+    static const hearth_kind kinds[] = { HEARTH_NONE,   HEARTH_DOUBLE, HEARTH_INT,  HEARTH_BOOL,
+                                         HEARTH_STRING, HEARTH_OBJECT, HEARTH_ARRAY };
+    bool                     is_number = f->kind == NUMBER || f->kind == INTEGER;
+    bool                     fits = f->kind == NUMBER    ? is_whole(v) || hearth_kind_of(v) == HEARTH_DOUBLE
+                                    : f->kind == INTEGER ? is_whole(v)
+                                                         : hearth_kind_of(v) == kinds[f->kind];
     if (!fits)
         return openai_refuse(p, f->name, "%s must be %s, not %s", f->name, words[f->kind], openai_kind_words(v));
     double x = is_number ? hearth_as_f64(v, NAN) : f->low;
@@ -124,7 +136,8 @@ static hearth_code check(const field *f, const hearth_value *v, openai_problem *
     return HEARTH_OK;
 }
 
-static hearth_code read_fields(const field *fields, size_t n, const hearth_value *body, hearth_value *params, openai_problem *p)
+static hearth_code read_fields(const field *fields, size_t n, const hearth_value *body, hearth_value *params,
+                               openai_problem *p)
 {
     for (size_t i = 0; i < n; i++) {
         const hearth_value *v = openai_given(body, fields[i].name);
@@ -162,7 +175,8 @@ static hearth_code read_stop(hearth_ctx *ctx, const hearth_value *body, hearth_v
     if (!stop)
         return HEARTH_OK;
     if (hearth_kind_of(stop) != HEARTH_STRING && hearth_kind_of(stop) != HEARTH_ARRAY)
-        return openai_refuse(p, "stop", "stop must be a string or an array of strings, not %s", openai_kind_words(stop));
+        return openai_refuse(p, "stop", "stop must be a string or an array of strings, not %s",
+                             openai_kind_words(stop));
     if (n > OPENAI_MAX_STOPS)
         return openai_refuse(p, "stop", "stop may hold at most %d strings, not %zu", OPENAI_MAX_STOPS, n);
     hearth_value *list = hearth_array(ctx);
@@ -232,8 +246,8 @@ static hearth_code read_stream(const hearth_value *body, openai_request *r, open
     if (options && !r->is_stream)
         return openai_refuse(p, "stream_options", "stream_options is only allowed with \"stream\": true");
     if (usage && hearth_kind_of(usage) != HEARTH_BOOL)
-        return openai_refuse(p, "stream_options.include_usage", "stream_options.include_usage must be a boolean, not %s",
-                             openai_kind_words(usage));
+        return openai_refuse(p, "stream_options.include_usage",
+                             "stream_options.include_usage must be a boolean, not %s", openai_kind_words(usage));
     r->wants_usage = hearth_as_bool(usage, false);
     return HEARTH_OK;
 }
@@ -303,10 +317,7 @@ static bool are_tokens(const hearth_value *v)
     return ok;
 }
 
-static bool is_prompt(const hearth_value *v)
-{
-    return hearth_kind_of(v) == HEARTH_STRING || are_tokens(v);
-}
+static bool is_prompt(const hearth_value *v) { return hearth_kind_of(v) == HEARTH_STRING || are_tokens(v); }
 
 /* "text", [1, 2], ["text", "text"], [[1, 2], [3]] */
 static hearth_code read_prompts(const hearth_value *body, openai_request *r, openai_problem *p)
@@ -354,7 +365,8 @@ static hearth_code read_embedding(hearth_ctx *ctx, const hearth_value *body, ope
         const hearth_value *one = hearth_kind_of(input) == HEARTH_ARRAY ? hearth_at(input, i) : input;
         if (hearth_kind_of(one) != HEARTH_STRING || hearth_count(one) == 0) {
             hearth_value_unref(list);
-            return openai_refuse(p, "input", "input[%zu] must be a string that is not empty (token ids are not taken)", i);
+            return openai_refuse(p, "input", "input[%zu] must be a string that is not empty (token ids are not taken)",
+                                 i);
         }
         hearth_add_ref(list, one);
     }
@@ -364,7 +376,8 @@ static hearth_code read_embedding(hearth_ctx *ctx, const hearth_value *body, ope
 
 /* -- the whole --------------------------------------------------------------------------------------------------------------- */
 
-hearth_code openai_request_read(hearth_ctx *ctx, openai_kind kind, const hearth_value *body, openai_request *r, openai_problem *problem)
+hearth_code openai_request_read(hearth_ctx *ctx, openai_kind kind, const hearth_value *body, openai_request *r,
+                                openai_problem *problem)
 {
     *r = (openai_request){ .kind = kind, .n = 1 };
     *problem = (openai_problem){ .err = { .code = HEARTH_OK } };
@@ -376,7 +389,9 @@ hearth_code openai_request_read(hearth_ctx *ctx, openai_kind kind, const hearth_
         return read_embedding(ctx, body, r, problem);
     HEARTH_TRY(read_common(ctx, body, r, problem));
     HEARTH_TRY(kind == OPENAI_CHAT ? read_chat(ctx, body, r, problem) : read_completion(body, r, problem));
-    return hearth_is_bad(r->params) ? hearth_err_set(&problem->err, HEARTH_NO_MEMORY, "api-openai", "no memory for this request") : HEARTH_OK;
+    return hearth_is_bad(r->params)
+               ? hearth_err_set(&problem->err, HEARTH_NO_MEMORY, "api-openai", "no memory for this request")
+               : HEARTH_OK;
 }
 
 void openai_request_deinit(openai_request *r)

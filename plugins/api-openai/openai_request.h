@@ -22,11 +22,11 @@ typedef enum openai_kind { OPENAI_INVALID = 0, OPENAI_CHAT, OPENAI_COMPLETION, O
 
 typedef struct openai_request {
     openai_kind         kind;
-    hearth_value       *params;   /* for inference.chat, .complete, .embed; without seed */
-    hearth_str          model;    /* borrowed from params */
-    const hearth_value *prompts;  /* completion: borrowed from the body; one choice each, n times */
+    hearth_value       *params;  /* for inference.chat, .complete, .embed; without seed */
+    hearth_str          model;   /* borrowed from params */
+    const hearth_value *prompts; /* completion: borrowed from the body; one choice each, n times */
     size_t              prompt_count;
-    uint32_t            n;        /* choices, of each prompt */
+    uint32_t            n; /* choices, of each prompt */
     int32_t             top_logprobs;
     uint32_t            seed;
     bool                has_seed, is_stream, wants_usage, wants_logprobs, wants_echo, wants_base64;
@@ -40,7 +40,8 @@ typedef struct openai_problem {
 
 /* Reads a body. Owner: the caller, openai_request_deinit, also after a failure. Thread: any.
  * Errors: invalid_argument with `problem` filled; no_memory. */
-hearth_code openai_request_read(hearth_ctx *ctx, openai_kind kind, const hearth_value *body, openai_request *r, openai_problem *problem);
+hearth_code openai_request_read(hearth_ctx *ctx, openai_kind kind, const hearth_value *body, openai_request *r,
+                                openai_problem *problem);
 void        openai_request_deinit(openai_request *r);
 
 /* The arguments of one choice: its prompt, and a seed of its own. Owner: the caller. */
@@ -56,7 +57,8 @@ const hearth_value *openai_given(const hearth_value *object, const char *key);
 const char *openai_kind_words(const hearth_value *v);
 
 /* openai_messages.c: checks messages and puts them in the one form that inference takes: content as text. */
-hearth_code openai_messages_read(hearth_ctx *ctx, const hearth_value *body, hearth_value *params, openai_problem *problem);
+hearth_code openai_messages_read(hearth_ctx *ctx, const hearth_value *body, hearth_value *params,
+                                 openai_problem *problem);
 /* openai_tools.c: tools, tool_choice, response_format. */
 hearth_code openai_tools_read(const hearth_value *body, hearth_value *params, openai_problem *problem);
 hearth_code openai_format_read(const hearth_value *body, hearth_value *params, openai_problem *problem);

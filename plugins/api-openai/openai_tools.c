@@ -7,7 +7,8 @@ static bool is_tool_name(hearth_str s)
     bool ok = s.n > 0 && s.n <= 64;
     for (size_t i = 0; ok && i < s.n; i++) {
         char c = s.p[i];
-        ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+        ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+             c == '.';
     }
     return ok;
 }
@@ -25,7 +26,8 @@ static hearth_code check_tool(const hearth_value *tool, size_t i, openai_problem
         return openai_refuse(p, where, "%s must be 1 to 64 letters, digits, _, - or .", where);
     snprintf(where, sizeof where, "tools[%zu].function.parameters", i);
     if (parameters && hearth_kind_of(parameters) != HEARTH_OBJECT)
-        return openai_refuse(p, where, "%s must be a JSON Schema, an object, not %s", where, openai_kind_words(parameters));
+        return openai_refuse(p, where, "%s must be a JSON Schema, an object, not %s", where,
+                             openai_kind_words(parameters));
     snprintf(where, sizeof where, "tools[%zu].function.description", i);
     if (description && hearth_kind_of(description) != HEARTH_STRING)
         return openai_refuse(p, where, "%s must be a string, not %s", where, openai_kind_words(description));
@@ -46,9 +48,12 @@ static hearth_code check_choice(const hearth_value *choice, const hearth_value *
     if (hearth_str_is(word, "none") || hearth_str_is(word, "auto"))
         return HEARTH_OK;
     if (hearth_str_is(word, "required"))
-        return hearth_count(tools) > 0 ? HEARTH_OK : openai_refuse(p, "tool_choice", "tool_choice \"required\" needs tools");
+        return hearth_count(tools) > 0 ? HEARTH_OK
+                                       : openai_refuse(p, "tool_choice", "tool_choice \"required\" needs tools");
     if (!hearth_str_is(hearth_get_str(choice, "type"), "function"))
-        return openai_refuse(p, "tool_choice", "tool_choice must be \"none\", \"auto\", \"required\" or {type: \"function\", function: {name}}");
+        return openai_refuse(
+            p, "tool_choice",
+            "tool_choice must be \"none\", \"auto\", \"required\" or {type: \"function\", function: {name}}");
     hearth_str name = hearth_get_str(hearth_get(choice, "function"), "name");
     if (!has_tool(tools, name))
         return openai_refuse(p, "tool_choice", "tool_choice names a function that is not among tools");
@@ -61,7 +66,8 @@ hearth_code openai_tools_read(const hearth_value *body, hearth_value *params, op
     if (tools && hearth_kind_of(tools) != HEARTH_ARRAY)
         return openai_refuse(problem, "tools", "tools must be an array, not %s", openai_kind_words(tools));
     if (hearth_count(tools) > OPENAI_MAX_TOOLS)
-        return openai_refuse(problem, "tools", "tools may hold at most %d, not %zu", OPENAI_MAX_TOOLS, hearth_count(tools));
+        return openai_refuse(problem, "tools", "tools may hold at most %d, not %zu", OPENAI_MAX_TOOLS,
+                             hearth_count(tools));
     for (size_t i = 0; i < hearth_count(tools); i++)
         HEARTH_TRY(check_tool(hearth_at(tools, i), i, problem));
     if (choice)
@@ -78,13 +84,16 @@ static hearth_code check_format(const hearth_value *format, openai_problem *p)
     hearth_str          type = hearth_get_str(format, "type");
     const hearth_value *named = hearth_get(format, "json_schema");
     if (hearth_kind_of(format) != HEARTH_OBJECT)
-        return openai_refuse(p, "response_format", "response_format must be an object, not %s", openai_kind_words(format));
+        return openai_refuse(p, "response_format", "response_format must be an object, not %s",
+                             openai_kind_words(format));
     if (hearth_str_is(type, "text") || hearth_str_is(type, "json_object"))
         return HEARTH_OK;
     if (!hearth_str_is(type, "json_schema"))
-        return openai_refuse(p, "response_format.type", "response_format.type must be \"text\", \"json_object\" or \"json_schema\"");
+        return openai_refuse(p, "response_format.type",
+                             "response_format.type must be \"text\", \"json_object\" or \"json_schema\"");
     if (hearth_kind_of(hearth_get(named, "schema")) != HEARTH_OBJECT)
-        return openai_refuse(p, "response_format.json_schema", "response_format.json_schema must be {name, schema}, with a JSON Schema");
+        return openai_refuse(p, "response_format.json_schema",
+                             "response_format.json_schema must be {name, schema}, with a JSON Schema");
     return HEARTH_OK;
 }
 

@@ -64,10 +64,7 @@ model *catalog_add(catalog *c, hearth_str id)
     return m;
 }
 
-void catalog_drop(catalog *c)
-{
-    hearth_value_unref(c->models[--c->count].recommended);
-}
+void catalog_drop(catalog *c) { hearth_value_unref(c->models[--c->count].recommended); }
 
 const model *catalog_find(const catalog *c, hearth_str id)
 {

@@ -12,16 +12,16 @@ enum { CATALOG_MAX_MODELS = 4096, CATALOG_MAX_ID = 200 };
 typedef enum model_source { MODEL_SOURCE_INVALID = 0, MODEL_BUILTIN, MODEL_FOLDER, MODEL_PATH } model_source;
 
 typedef struct model {
-    hearth_str   id, title, description; /* of the catalog's arena, as all texts; NUL-terminated */
-    const char  *engine;                 /* "engine-llama" */
-    hearth_str  *files;                  /* absolute; the first is the one to open */
-    size_t       file_count;
-    uint64_t     size_bytes, stamp;
-    model_source source;
-    bool         is_starter;
-    gguf_info    info;
-    hearth_code  code;    /* what is wrong with it, else HEARTH_OK */
-    hearth_str   problem; /* and in words */
+    hearth_str    id, title, description; /* of the catalog's arena, as all texts; NUL-terminated */
+    const char   *engine;                 /* "engine-llama" */
+    hearth_str   *files;                  /* absolute; the first is the one to open */
+    size_t        file_count;
+    uint64_t      size_bytes, stamp;
+    model_source  source;
+    bool          is_starter;
+    gguf_info     info;
+    hearth_code   code;        /* what is wrong with it, else HEARTH_OK */
+    hearth_str    problem;     /* and in words */
     hearth_value *recommended; /* sampling that its maker advises, or NULL */
 } model;
 
@@ -35,9 +35,9 @@ typedef struct catalog {
 catalog *catalog_new(void);
 void     catalog_free(catalog *c);
 /* A new zeroed model at the end, with a unique id made from `id`; NULL when it is full or memory runs out. */
-model   *catalog_add(catalog *c, hearth_str id);
+model *catalog_add(catalog *c, hearth_str id);
 /* Takes the last one off again. */
-void     catalog_drop(catalog *c);
+void catalog_drop(catalog *c);
 /* Borrowed, or NULL. */
 const model *catalog_find(const catalog *c, hearth_str id);
 const model *catalog_find_file(const catalog *c, hearth_str path);

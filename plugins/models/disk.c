@@ -12,18 +12,23 @@ static hearth_code code_of(int e)
 {
     switch (e) {
     case ENOENT:
-    case ENOTDIR: return HEARTH_NOT_FOUND;
+    case ENOTDIR:
+        return HEARTH_NOT_FOUND;
     case EACCES:
-    case EPERM: return HEARTH_DENIED;
-    case ENOMEM: return HEARTH_NO_MEMORY;
-    default: return HEARTH_IO;
+    case EPERM:
+        return HEARTH_DENIED;
+    case ENOMEM:
+        return HEARTH_NO_MEMORY;
+    default:
+        return HEARTH_IO;
     }
 }
 
 static hearth_code failed(hearth_err *err, int e, const char *verb, const char *path)
 {
     if (e == ELOOP)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models", "%s is a symbolic link; add the file it leads to by its path", path);
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models",
+                              "%s is a symbolic link; add the file it leads to by its path", path);
     return hearth_err_set(err, code_of(e), "models", "cannot %s %s: %s", verb, path, strerror(e));
 }
 
@@ -60,7 +65,8 @@ static hearth_code read_at(void *arg, uint64_t offset, void *to, size_t n, heart
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return hearth_err_set(err, HEARTH_IO, "models", "reading failed at byte %llu: %s", (unsigned long long)offset, strerror(errno));
+            return hearth_err_set(err, HEARTH_IO, "models", "reading failed at byte %llu: %s",
+                                  (unsigned long long)offset, strerror(errno));
         if (got == 0)
             return hearth_err_set(err, HEARTH_DAMAGED, "models", "the file became shorter while it was read");
         p += got, n -= (size_t)got, offset += (uint64_t)got;
@@ -68,10 +74,7 @@ static hearth_code read_at(void *arg, uint64_t offset, void *to, size_t n, heart
     return HEARTH_OK;
 }
 
-gguf_source disk_source(disk_file *f)
-{
-    return (gguf_source){ .size = f->bytes, .read = read_at, .arg = f };
-}
+gguf_source disk_source(disk_file *f) { return (gguf_source){ .size = f->bytes, .read = read_at, .arg = f }; }
 
 hearth_code disk_read(const char *path, hearth_buf *out, hearth_err *err)
 {

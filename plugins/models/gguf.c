@@ -6,8 +6,20 @@
 enum { WINDOW = 16 << 10, DEFAULT_ALIGNMENT = 32, MAX_DIMS = 4 };
 
 enum value_type {
-    TYPE_U8, TYPE_I8, TYPE_U16, TYPE_I16, TYPE_U32, TYPE_I32, TYPE_F32, TYPE_BOOL, TYPE_STRING, TYPE_ARRAY,
-    TYPE_U64, TYPE_I64, TYPE_F64, TYPE_COUNT
+    TYPE_U8,
+    TYPE_I8,
+    TYPE_U16,
+    TYPE_I16,
+    TYPE_U32,
+    TYPE_I32,
+    TYPE_F32,
+    TYPE_BOOL,
+    TYPE_STRING,
+    TYPE_ARRAY,
+    TYPE_U64,
+    TYPE_I64,
+    TYPE_F64,
+    TYPE_COUNT
 };
 
 static const uint8_t value_bytes[TYPE_COUNT] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
@@ -18,32 +30,35 @@ static const struct tensor_type {
     const char *name;
     uint16_t    elements, bytes;
 } tensor_types[] = {
-    [0] = { "F32", 1, 4 },         [1] = { "F16", 1, 2 },         [2] = { "Q4_0", 32, 18 },      [3] = { "Q4_1", 32, 20 },
-    [6] = { "Q5_0", 32, 22 },      [7] = { "Q5_1", 32, 24 },      [8] = { "Q8_0", 32, 34 },      [9] = { "Q8_1", 32, 36 },
-    [10] = { "Q2_K", 256, 84 },    [11] = { "Q3_K", 256, 110 },   [12] = { "Q4_K", 256, 144 },   [13] = { "Q5_K", 256, 176 },
-    [14] = { "Q6_K", 256, 210 },   [15] = { "Q8_K", 256, 292 },   [16] = { "IQ2_XXS", 256, 66 }, [17] = { "IQ2_XS", 256, 74 },
-    [18] = { "IQ3_XXS", 256, 98 }, [19] = { "IQ1_S", 256, 50 },   [20] = { "IQ4_NL", 32, 18 },   [21] = { "IQ3_S", 256, 110 },
-    [22] = { "IQ2_S", 256, 82 },   [23] = { "IQ4_XS", 256, 136 }, [24] = { "I8", 1, 1 },         [25] = { "I16", 1, 2 },
-    [26] = { "I32", 1, 4 },        [27] = { "I64", 1, 8 },        [28] = { "F64", 1, 8 },        [29] = { "IQ1_M", 256, 56 },
-    [30] = { "BF16", 1, 2 },       [34] = { "TQ1_0", 256, 54 },   [35] = { "TQ2_0", 256, 66 },   [39] = { "MXFP4", 32, 17 },
+    [0] = { "F32", 1, 4 },         [1] = { "F16", 1, 2 },         [2] = { "Q4_0", 32, 18 },
+    [3] = { "Q4_1", 32, 20 },      [6] = { "Q5_0", 32, 22 },      [7] = { "Q5_1", 32, 24 },
+    [8] = { "Q8_0", 32, 34 },      [9] = { "Q8_1", 32, 36 },      [10] = { "Q2_K", 256, 84 },
+    [11] = { "Q3_K", 256, 110 },   [12] = { "Q4_K", 256, 144 },   [13] = { "Q5_K", 256, 176 },
+    [14] = { "Q6_K", 256, 210 },   [15] = { "Q8_K", 256, 292 },   [16] = { "IQ2_XXS", 256, 66 },
+    [17] = { "IQ2_XS", 256, 74 },  [18] = { "IQ3_XXS", 256, 98 }, [19] = { "IQ1_S", 256, 50 },
+    [20] = { "IQ4_NL", 32, 18 },   [21] = { "IQ3_S", 256, 110 },  [22] = { "IQ2_S", 256, 82 },
+    [23] = { "IQ4_XS", 256, 136 }, [24] = { "I8", 1, 1 },         [25] = { "I16", 1, 2 },
+    [26] = { "I32", 1, 4 },        [27] = { "I64", 1, 8 },        [28] = { "F64", 1, 8 },
+    [29] = { "IQ1_M", 256, 56 },   [30] = { "BF16", 1, 2 },       [34] = { "TQ1_0", 256, 54 },
+    [35] = { "TQ2_0", 256, 66 },   [39] = { "MXFP4", 32, 17 },
 };
 
 /* general.file_type, as llama.cpp numbers it. */
 static const char *const file_types[] = {
-    [0] = "F32",     [1] = "F16",     [2] = "Q4_0",    [3] = "Q4_1",    [7] = "Q8_0",    [8] = "Q5_0",    [9] = "Q5_1",
-    [10] = "Q2_K",   [11] = "Q3_K_S", [12] = "Q3_K_M", [13] = "Q3_K_L", [14] = "Q4_K_S", [15] = "Q4_K_M", [16] = "Q5_K_S",
-    [17] = "Q5_K_M", [18] = "Q6_K",   [19] = "IQ2_XXS", [20] = "IQ2_XS", [21] = "Q2_K_S", [22] = "IQ3_XS", [23] = "IQ3_XXS",
-    [24] = "IQ1_S",  [25] = "IQ4_NL", [26] = "IQ3_S",  [27] = "IQ3_M",  [28] = "IQ2_S",  [29] = "IQ2_M",  [30] = "IQ4_XS",
-    [31] = "IQ1_M",  [32] = "BF16",   [36] = "TQ1_0",  [37] = "TQ2_0",  [38] = "MXFP4", [39] = "NVFP4",  [40] = "Q1_0",
-    [41] = "Q2_0",
+    [0] = "F32",     [1] = "F16",     [2] = "Q4_0",     [3] = "Q4_1",    [7] = "Q8_0",     [8] = "Q5_0",
+    [9] = "Q5_1",    [10] = "Q2_K",   [11] = "Q3_K_S",  [12] = "Q3_K_M", [13] = "Q3_K_L",  [14] = "Q4_K_S",
+    [15] = "Q4_K_M", [16] = "Q5_K_S", [17] = "Q5_K_M",  [18] = "Q6_K",   [19] = "IQ2_XXS", [20] = "IQ2_XS",
+    [21] = "Q2_K_S", [22] = "IQ3_XS", [23] = "IQ3_XXS", [24] = "IQ1_S",  [25] = "IQ4_NL",  [26] = "IQ3_S",
+    [27] = "IQ3_M",  [28] = "IQ2_S",  [29] = "IQ2_M",   [30] = "IQ4_XS", [31] = "IQ1_M",   [32] = "BF16",
+    [36] = "TQ1_0",  [37] = "TQ2_0",  [38] = "MXFP4",   [39] = "NVFP4",  [40] = "Q1_0",    [41] = "Q2_0",
 };
 
 typedef struct reader {
     const gguf_source *source;
     gguf_info         *info;
     hearth_err        *err;
-    uint64_t           at;            /* the next byte */
-    uint64_t           window_at;     /* where the window lies in the file */
+    uint64_t           at;        /* the next byte */
+    uint64_t           window_at; /* where the window lies in the file */
     size_t             window_n;
     uint64_t           alignment;
     uint64_t           type_bytes[HEARTH_COUNT(tensor_types)];
@@ -53,7 +68,8 @@ typedef struct reader {
 
 static hearth_code damaged(reader *r, const char *what)
 {
-    return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf", "%s (at byte %" PRIu64 " of %" PRIu64 ")", what, r->at, r->source->size);
+    return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf", "%s (at byte %" PRIu64 " of %" PRIu64 ")", what, r->at,
+                          r->source->size);
 }
 
 /* -- bytes ------------------------------------------------------------------------------------------------------------- */
@@ -63,10 +79,12 @@ static hearth_code need(reader *r, uint64_t n, const char *what)
     if (n > r->source->size - r->at)
         return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf",
                               "the file ends within %s: %" PRIu64 " bytes are wanted at byte %" PRIu64 " of %" PRIu64
-                              "; it is cut off or damaged, fetch it again", what, n, r->at, r->source->size);
+                              "; it is cut off or damaged, fetch it again",
+                              what, n, r->at, r->source->size);
     if (r->at + n > GGUF_MAX_HEADER)
-        return hearth_err_set(r->err, HEARTH_TOO_LARGE, "gguf", "%s lies over %d MiB into the header, more than any model needs",
-                              what, GGUF_MAX_HEADER >> 20);
+        return hearth_err_set(r->err, HEARTH_TOO_LARGE, "gguf",
+                              "%s lies over %d MiB into the header, more than any model needs", what,
+                              GGUF_MAX_HEADER >> 20);
     return HEARTH_OK;
 }
 
@@ -112,7 +130,8 @@ static hearth_code take_string(reader *r, char *to, size_t size, uint64_t max, c
     HEARTH_TRY(take_number(r, 8, &n, what));
     HEARTH_TRY(need(r, n, what));
     if (max > 0 && n > max)
-        return hearth_err_set(r->err, HEARTH_TOO_LARGE, "gguf", "%s is %" PRIu64 " bytes long; at most %" PRIu64 " make sense", what, n, max);
+        return hearth_err_set(r->err, HEARTH_TOO_LARGE, "gguf",
+                              "%s is %" PRIu64 " bytes long; at most %" PRIu64 " make sense", what, n, max);
     size_t keep = n < sizeof raw ? (size_t)n : sizeof raw;
     HEARTH_TRY(take(r, raw, keep, what));
     hearth_str text = { raw, keep };
@@ -270,18 +289,21 @@ static hearth_code read_key(reader *r)
 /* -- tensors --------------------------------------------------------------------------------------------------------------- */
 
 /* The end of a tensor in the data section, from its shape; where its type is unknown, its beginning. */
-static hearth_code tensor_end(reader *r, const char *name, uint64_t elements, uint64_t row, uint64_t type, uint64_t offset, uint64_t *end)
+static hearth_code tensor_end(reader *r, const char *name, uint64_t elements, uint64_t row, uint64_t type,
+                              uint64_t offset, uint64_t *end)
 {
     *end = offset;
     if (type >= HEARTH_COUNT(tensor_types) || !tensor_types[type].name)
         return HEARTH_OK;
     const struct tensor_type *t = &tensor_types[type];
     if (row % t->elements != 0)
-        return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf", "rows of tensor %.64s are no whole blocks of %s", name, t->name);
+        return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf", "rows of tensor %.64s are no whole blocks of %s", name,
+                              t->name);
     uint64_t blocks = elements / t->elements;
     if (blocks > r->source->size / t->bytes || offset > r->source->size - blocks * t->bytes)
         return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf",
-                              "tensor %.64s would end after the end of the file (%" PRIu64 " bytes); it is cut off or damaged, fetch it again",
+                              "tensor %.64s would end after the end of the file (%" PRIu64
+                              " bytes); it is cut off or damaged, fetch it again",
                               name, r->source->size);
     *end = offset + blocks * t->bytes;
     r->type_bytes[type] += blocks * t->bytes;
@@ -326,7 +348,8 @@ static hearth_code read_tensors(reader *r)
     uint64_t data_at = (r->at + r->alignment - 1) & ~(r->alignment - 1);
     if (data_at > r->source->size || data_end > r->source->size - data_at)
         return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf",
-                              "the tensors end at byte %" PRIu64 ", the file at %" PRIu64 "; it is cut off or damaged, fetch it again",
+                              "the tensors end at byte %" PRIu64 ", the file at %" PRIu64
+                              "; it is cut off or damaged, fetch it again",
                               data_at + data_end, r->source->size);
     r->info->tensor_bytes = r->source->size - data_at;
     return HEARTH_OK;
@@ -339,17 +362,19 @@ static hearth_code read_counts(reader *r)
     uint64_t magic, version, tensors, keys;
     HEARTH_TRY(take_number(r, 4, &magic, "its first bytes"));
     if (magic != 0x46554747) /* "GGUF" */
-        return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf", "this is no GGUF file: it does not begin with the letters GGUF");
+        return hearth_err_set(r->err, HEARTH_DAMAGED, "gguf",
+                              "this is no GGUF file: it does not begin with the letters GGUF");
     HEARTH_TRY(take_number(r, 4, &version, "the version"));
     if (version != 2 && version != 3)
-        return hearth_err_set(r->err, HEARTH_INCOMPATIBLE, "gguf", "GGUF version %" PRIu64 " is not supported (2 and 3 are)%s", version,
+        return hearth_err_set(r->err, HEARTH_INCOMPATIBLE, "gguf",
+                              "GGUF version %" PRIu64 " is not supported (2 and 3 are)%s", version,
                               version >= 1 << 16 ? "; the file seems to be for big-endian machines" : "");
     HEARTH_TRY(take_number(r, 8, &tensors, "the counts"));
     HEARTH_TRY(take_number(r, 8, &keys, "the counts"));
     if (tensors > GGUF_MAX_TENSORS || keys > GGUF_MAX_KEYS)
         return hearth_err_set(r->err, HEARTH_TOO_LARGE, "gguf",
-                              "it claims %" PRIu64 " tensors and %" PRIu64 " keys; at most %d and %d make sense", tensors, keys,
-                              GGUF_MAX_TENSORS, GGUF_MAX_KEYS);
+                              "it claims %" PRIu64 " tensors and %" PRIu64 " keys; at most %d and %d make sense",
+                              tensors, keys, GGUF_MAX_TENSORS, GGUF_MAX_KEYS);
     r->info->version = (uint32_t)version;
     r->info->tensor_count = (uint32_t)tensors;
     r->info->key_count = (uint32_t)keys;

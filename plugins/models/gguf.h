@@ -34,14 +34,14 @@ typedef struct gguf_source {
 typedef struct gguf_info {
     uint32_t version;
     char     architecture[64];
-    char     name[128];         /* general.name, or empty */
-    char     quantization[24];  /* "Q4_K_M": of general.file_type, else the type that holds most bytes */
-    uint64_t parameters;        /* elements of all tensors */
+    char     name[128];        /* general.name, or empty */
+    char     quantization[24]; /* "Q4_K_M": of general.file_type, else the type that holds most bytes */
+    uint64_t parameters;       /* elements of all tensors */
     uint64_t tensor_bytes;
-    uint64_t context_length;    /* that the model was trained for; 0: not told */
+    uint64_t context_length; /* that the model was trained for; 0: not told */
     uint64_t embedding_length, block_count;
-    uint64_t vocabulary;        /* tokens; 0: not told */
-    int64_t  bos, eos;          /* -1: not told */
+    uint64_t vocabulary; /* tokens; 0: not told */
+    int64_t  bos, eos;   /* -1: not told */
     uint32_t split_count, split_no;
     uint32_t tensor_count, key_count;
     bool     has_chat_template;

@@ -42,12 +42,12 @@ typedef struct models {
 /* One turn of the worker: change the paths if it was asked, then scan. */
 typedef struct job {
     hearth_ctx         *ctx;
-    ask                *asks;     /* one when it changes something, else any number; the loop's */
-    ask_kind            kind;     /* of the first */
+    ask                *asks; /* one when it changes something, else any number; the loop's */
+    ask_kind            kind; /* of the first */
     const hearth_value *params;
-    hearth_value       *paths;    /* in: ours or NULL; out: as they are now */
-    const catalog      *previous; /* borrowed from the loop, or `made` */
-    catalog            *made;     /* out */
+    hearth_value       *paths;                  /* in: ours or NULL; out: as they are now */
+    const catalog      *previous;               /* borrowed from the loop, or `made` */
+    catalog            *made;                   /* out */
     char                id[CATALOG_MAX_ID * 2]; /* out: of what was added */
     hearth_code         code;
     hearth_err          err;
@@ -75,10 +75,7 @@ static const hearth_value *live_of(const models *m, hearth_str id)
 }
 
 /* A program on this machine that showed no credential may know what there is, not where. */
-static bool may_see_paths(const hearth_req *req)
-{
-    return !hearth_str_is(hearth_principal_of(req).kind, "local");
-}
+static bool may_see_paths(const hearth_req *req) { return !hearth_str_is(hearth_principal_of(req).kind, "local"); }
 
 static hearth_value *list_value(const models *m, bool with_paths)
 {
@@ -143,7 +140,8 @@ static hearth_code add_path(job *j, hearth_str path)
         if (there)
             hearth_str_copy(j->id, sizeof j->id, there->id);
         else
-            code = paths_add(j->ctx, &j->paths, hearth_buf_str(&stem), hearth_buf_str(&real), j->previous, j->id, sizeof j->id, &j->err);
+            code = paths_add(j->ctx, &j->paths, hearth_buf_str(&stem), hearth_buf_str(&real), j->previous, j->id,
+                             sizeof j->id, &j->err);
     }
     hearth_buf_deinit(&stem);
     hearth_buf_deinit(&real);
@@ -156,7 +154,8 @@ static hearth_code remove_path(job *j, hearth_str id)
     if (m && m->source != MODEL_PATH)
         return hearth_err_set(&j->err, HEARTH_CONFLICT, "models.remove",
                               m->source == MODEL_BUILTIN ? "%.*s is the built-in starter model; it stays"
-                                                         : "%.*s lies in the data folder; delete its file to remove it", HEARTH_FMT(id));
+                                                         : "%.*s lies in the data folder; delete its file to remove it",
+                              HEARTH_FMT(id));
     return paths_remove(j->ctx, &j->paths, id, &j->err);
 }
 
@@ -212,10 +211,7 @@ static void finished(void *arg, void *self)
     begin(m);
 }
 
-static bool is_change(const ask *a)
-{
-    return a->kind == ASK_ADD || a->kind == ASK_REMOVE;
-}
+static bool is_change(const ask *a) { return a->kind == ASK_ADD || a->kind == ASK_REMOVE; }
 
 /* Starts a job for the next change, or for all the questions before it. */
 static void begin(models *m)
@@ -265,10 +261,7 @@ static void ask_later(models *m, hearth_req *req, ask_kind kind)
 
 /* -- methods ------------------------------------------------------------------------------------------------------------------ */
 
-static void list(hearth_req *req, void *self)
-{
-    ask_later(self, req, ASK_LIST);
-}
+static void list(hearth_req *req, void *self) { ask_later(self, req, ASK_LIST); }
 
 static void get(hearth_req *req, void *self)
 {
@@ -280,20 +273,11 @@ static void get(hearth_req *req, void *self)
         ask_later(m, req, ASK_GET);
 }
 
-static void scan_now(hearth_req *req, void *self)
-{
-    ask_later(self, req, ASK_SCAN);
-}
+static void scan_now(hearth_req *req, void *self) { ask_later(self, req, ASK_SCAN); }
 
-static void add(hearth_req *req, void *self)
-{
-    ask_later(self, req, ASK_ADD);
-}
+static void add(hearth_req *req, void *self) { ask_later(self, req, ASK_ADD); }
 
-static void remove_model(hearth_req *req, void *self)
-{
-    ask_later(self, req, ASK_REMOVE);
-}
+static void remove_model(hearth_req *req, void *self) { ask_later(self, req, ASK_REMOVE); }
 
 static void on_inference(void *self, hearth_str topic, const hearth_value *value)
 {
@@ -333,8 +317,8 @@ static hearth_code load(hearth_ctx *ctx, void **self, hearth_err *err)
 static hearth_code implement(hearth_ctx *ctx, void *self, hearth_err *err)
 {
     static const hearth_method methods[] = {
-        { "models.list", list }, { "models.get", get },          { "models.scan", scan_now },
-        { "models.add", add },   { "models.remove", remove_model },
+        { "models.list", list },           { "models.get", get }, { "models.scan", scan_now }, { "models.add", add },
+        { "models.remove", remove_model },
     };
     HEARTH_TRY(hearth_serve(ctx, methods, HEARTH_COUNT(methods), self, err));
     if (!hearth_subscribe(ctx, "inference.changed", on_inference, self))

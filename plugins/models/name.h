@@ -8,9 +8,9 @@
 enum { NAME_MAX_PARTS = 999 };
 
 typedef struct name_parts {
-    hearth_str stem;      /* without folder, ending and part number */
-    hearth_str head;      /* everything before "-00001-of-00003.gguf", or before the ending */
-    uint32_t   part, of;  /* 0, 0: the file is whole */
+    hearth_str stem;             /* without folder, ending and part number */
+    hearth_str head;             /* everything before "-00001-of-00003.gguf", or before the ending */
+    uint32_t   part, of;         /* 0, 0: the file is whole */
     bool       is_gguf, is_echo; /* neither: no model */
 } name_parts;
 

@@ -22,7 +22,8 @@ hearth_code paths_read(hearth_ctx *ctx, hearth_value **out, hearth_err *err)
     hearth_value_unref(*out);
     *out = NULL;
     return hearth_err_set(err, code < 0 ? code : HEARTH_DAMAGED, "models",
-                          "local/paths.json cannot be read (%s); repair it, or move it away to begin anew", why.msg[0] ? why.msg : "no object");
+                          "local/paths.json cannot be read (%s); repair it, or move it away to begin anew",
+                          why.msg[0] ? why.msg : "no object");
 }
 
 /* A copy of `paths` with another list of models, written to the disk. Takes `list`. */
@@ -40,8 +41,9 @@ static hearth_code replace(hearth_ctx *ctx, hearth_value **paths, hearth_value *
     }
     hearth_put(made, "models", list);
     char       *text = hearth_write(made, &n);
-    hearth_code code = text ? hearth_file_write(ctx, HEARTH_DIR_LOCAL, hearth_cstr(file_name), (hearth_str){ text, n }, err)
-                            : hearth_err_set(err, HEARTH_NO_MEMORY, "models", "no memory to write local/paths.json");
+    hearth_code code =
+        text ? hearth_file_write(ctx, HEARTH_DIR_LOCAL, hearth_cstr(file_name), (hearth_str){ text, n }, err)
+             : hearth_err_set(err, HEARTH_NO_MEMORY, "models", "no memory to write local/paths.json");
     hearth_write_free(text);
     if (code < 0) {
         hearth_value_unref(made);
@@ -85,7 +87,8 @@ hearth_code paths_remove(hearth_ctx *ctx, hearth_value **paths, hearth_str id, h
 {
     const hearth_value *models = hearth_get(*paths, "models");
     if (!has_id(models, id))
-        return hearth_err_set(err, HEARTH_NOT_FOUND, "models.remove", "there is no model %.*s; models.list names those there are", HEARTH_FMT(id));
+        return hearth_err_set(err, HEARTH_NOT_FOUND, "models.remove",
+                              "there is no model %.*s; models.list names those there are", HEARTH_FMT(id));
     hearth_value *list = hearth_array(ctx);
     for (size_t i = 0; i < hearth_count(models); i++)
         if (!hearth_str_equal(hearth_get_str(hearth_at(models, i), "id"), id))

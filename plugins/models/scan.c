@@ -52,13 +52,16 @@ static hearth_code read_part(model *m, const name_parts *name, size_t i, disk_fi
     return HEARTH_OK;
 }
 
+/* The reason with the file's name, not its folder: whoever may use a model may read this. */
 static void set_part_problem(catalog *c, model *m, size_t i, hearth_code code, const hearth_err *err)
 {
-    char text[2 * sizeof err->msg];
-    if (strstr(err->msg, m->files[i].p))
-        snprintf(text, sizeof text, "%s", err->msg);
+    const char *path = m->files[i].p, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *at = strstr(err->msg, path);
+    char        text[2 * sizeof err->msg];
+    if (at)
+        snprintf(text, sizeof text, "%.*s%s", (int)(at - err->msg), err->msg, at + (name - path));
     else
-        snprintf(text, sizeof text, "%.300s: %s", m->files[i].p, err->msg);
+        snprintf(text, sizeof text, "%.300s: %s", name, err->msg);
     set_problem(c, m, code, text);
 }
 
@@ -129,7 +132,8 @@ static model *add_model(scan *s, hearth_str id, hearth_str path, model_source so
     name_parts name = name_split(path);
     model     *m = catalog_add(s->made, id);
     if (!m) {
-        hearth_err_set(s->err, HEARTH_TOO_LARGE, "models", "there are more than %d models, or no memory for them", CATALOG_MAX_MODELS);
+        hearth_err_set(s->err, HEARTH_TOO_LARGE, "models", "there are more than %d models, or no memory for them",
+                       CATALOG_MAX_MODELS);
         return NULL;
     }
     m->source = source;
@@ -141,7 +145,8 @@ static model *add_model(scan *s, hearth_str id, hearth_str path, model_source so
     }
     if (name.part > 1) {
         char text[160];
-        snprintf(text, sizeof text, "this is part %u of %u, and part 1 is not beside it", (unsigned)name.part, (unsigned)name.of);
+        snprintf(text, sizeof text, "this is part %u of %u, and part 1 is not beside it", (unsigned)name.part,
+                 (unsigned)name.of);
         set_problem(s->made, m, HEARTH_NOT_FOUND, text);
         return m;
     }
@@ -318,7 +323,8 @@ static void add_starter(scan *s)
         if (!path.failed && disk_read(path.p, &sidecar, NULL) >= 0)
             apply_sidecar(s, m, hearth_buf_str(&sidecar));
     } else {
-        hearth_log(s->ctx, HEARTH_LOG_WARN, "the starter model is not where it belongs: %.*s%s", HEARTH_FMT(hearth_buf_str(&package)), places[0]);
+        hearth_log(s->ctx, HEARTH_LOG_WARN, "the starter model is not where it belongs: %.*s%s",
+                   HEARTH_FMT(hearth_buf_str(&package)), places[0]);
     }
     hearth_buf_deinit(&sidecar);
     hearth_buf_deinit(&path);
@@ -356,12 +362,14 @@ hearth_code scan_check(hearth_str path, hearth_buf *real, hearth_buf *id, hearth
     char       text[PATH_MAX_BYTES];
     hearth_buf first;
     if (path.n == 0 || path.p[0] != '/' || path.n >= sizeof text || memchr(path.p, 0, path.n))
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models.add", "path must be the absolute path of a model file");
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models.add",
+                              "path must be the absolute path of a model file");
     hearth_str_copy(text, sizeof text, path);
     HEARTH_TRY(disk_real(text, real, err));
     name_parts name = name_split(hearth_buf_str(real));
     if (!name.is_gguf && !name.is_echo)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models.add", "%s is no model file; its name has to end in .gguf", real->p);
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models.add",
+                              "%s is no model file; its name has to end in .gguf", real->p);
     hearth_buf_put(id, name.stem);
     if (name.part > 1) {
         hearth_buf_init(&first, PATH_MAX_BYTES);
@@ -370,9 +378,9 @@ hearth_code scan_check(hearth_str path, hearth_buf *real, hearth_buf *id, hearth
         hearth_buf_put(real, hearth_buf_str(&first));
         hearth_buf_deinit(&first);
     }
-    disk_file   f;
-    gguf_info   info;
-    hearth_err  why = { 0 };
+    disk_file  f;
+    gguf_info  info;
+    hearth_err why = { 0 };
     HEARTH_TRY(disk_open(&f, real->p, err));
     gguf_source source = disk_source(&f);
     hearth_code code = name.is_gguf ? gguf_read(&source, &info, &why) : HEARTH_OK;

@@ -23,11 +23,11 @@ typedef struct waiting {
 typedef struct monitor {
     hearth_ctx   *ctx;
     sample_ring   last_hour;
-    sample        last;          /* the newest; at_ms 0 before the first */
-    sample        taking;        /* the worker's while is_taking */
+    sample        last;   /* the newest; at_ms 0 before the first */
+    sample        taking; /* the worker's while is_taking */
     int64_t       known[SAMPLE_MAX_CHILDREN];
     size_t        known_count;
-    hearth_value *loaded;        /* what inference said for `taking`, or NULL */
+    hearth_value *loaded; /* what inference said for `taking`, or NULL */
     waiting       waiting[MAX_WAITING];
     size_t        waiting_count;
     bool          is_taking, is_watched_tick;
@@ -206,20 +206,11 @@ static void on_tick(void *self)
 
 /* -- methods ------------------------------------------------------------------------------------------------------------ */
 
-static void get_resources(hearth_req *req, void *self)
-{
-    answer_later(self, req, resources_value);
-}
+static void get_resources(hearth_req *req, void *self) { answer_later(self, req, resources_value); }
 
-static void get_load(hearth_req *req, void *self)
-{
-    answer_later(self, req, load_value);
-}
+static void get_load(hearth_req *req, void *self) { answer_later(self, req, load_value); }
 
-static void get_history(hearth_req *req, void *self)
-{
-    hearth_reply(req, history_value(self));
-}
+static void get_history(hearth_req *req, void *self) { hearth_reply(req, history_value(self)); }
 
 static hearth_code load(hearth_ctx *ctx, void **self, hearth_err *err)
 {
@@ -240,7 +231,7 @@ static hearth_code load(hearth_ctx *ctx, void **self, hearth_err *err)
 
 static hearth_code implement(hearth_ctx *ctx, void *self, hearth_err *err)
 {
-    monitor *m = self;
+    monitor                   *m = self;
     static const hearth_method methods[] = {
         { "monitor.resources.get", get_resources },
         { "monitor.load.get", get_load },

@@ -165,8 +165,10 @@ void sample_set_shares(sample *now, const sample *before)
 
 sample_point sample_point_of(const sample *s)
 {
-    sample_point p = { .at_ms = s->at_ms, .used_bytes = s->used_bytes == SAMPLE_UNKNOWN ? 0 : s->used_bytes,
-                       .cpu = (float)s->cpu, .hearth_cpu = (float)s->self.cpu };
+    sample_point p = { .at_ms = s->at_ms,
+                       .used_bytes = s->used_bytes == SAMPLE_UNKNOWN ? 0 : s->used_bytes,
+                       .cpu = (float)s->cpu,
+                       .hearth_cpu = (float)s->self.cpu };
     p.hearth_bytes = s->self.memory_bytes == SAMPLE_UNKNOWN ? 0 : s->self.memory_bytes;
     for (uint32_t i = 0; i < s->child_count; i++) {
         p.hearth_bytes += s->children[i].memory_bytes == SAMPLE_UNKNOWN ? 0 : s->children[i].memory_bytes;

@@ -21,11 +21,11 @@ typedef struct sample_process {
 
 /* Everything at one moment. */
 typedef struct sample {
-    uint64_t       at_ms;        /* since 1970 */
+    uint64_t       at_ms; /* since 1970 */
     uint64_t       total_bytes, used_bytes;
     uint64_t       ticks, ticks_busy; /* of all cores together */
-    double         cpu;          /* of the machine, 0..1; negative: unknown */
-    double         load1;        /* negative: unknown */
+    double         cpu;               /* of the machine, 0..1; negative: unknown */
+    double         load1;             /* negative: unknown */
     uint32_t       cores;
     sample_process self;
     sample_process children[SAMPLE_MAX_CHILDREN];
@@ -36,11 +36,11 @@ typedef struct sample {
 void sample_init(sample *s);
 
 /* Each reads one file of /proc as text and fills what it found. Thread: any. */
-void   sample_read_meminfo(sample *s, hearth_str text);
-void   sample_read_stat(sample *s, hearth_str text);
-void   sample_read_loadavg(sample *s, hearth_str text);
-void   sample_read_pid_stat(sample_process *p, hearth_str text);
-void   sample_read_statm(sample_process *p, hearth_str text, uint64_t page_bytes);
+void sample_read_meminfo(sample *s, hearth_str text);
+void sample_read_stat(sample *s, hearth_str text);
+void sample_read_loadavg(sample *s, hearth_str text);
+void sample_read_pid_stat(sample_process *p, hearth_str text);
+void sample_read_statm(sample_process *p, hearth_str text, uint64_t page_bytes);
 /* "12 13 14 " into pids; returns how many, at most `max`. */
 size_t sample_read_pids(hearth_str text, int64_t *pids, size_t max);
 
@@ -61,7 +61,7 @@ typedef struct sample_ring {
     size_t        size, count, next;
 } sample_ring;
 
-void                sample_ring_push(sample_ring *r, sample_point p);
+void sample_ring_push(sample_ring *r, sample_point p);
 /* 0 is the oldest. Borrowed; NULL beyond the end. */
 const sample_point *sample_ring_at(const sample_ring *r, size_t i);
 

@@ -288,10 +288,14 @@ static void names_are_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_header_is_read),            cmocka_unit_test(every_cut_is_noticed),
-        cmocka_unit_test(every_flipped_byte_is_survived),    cmocka_unit_test(what_is_no_model_is_refused),
-        cmocka_unit_test(absurd_counts_are_refused_at_once), cmocka_unit_test(tensors_must_lie_inside_the_file),
-        cmocka_unit_test(the_alignment_is_checked),          cmocka_unit_test(names_are_text),
+        cmocka_unit_test(a_whole_header_is_read),
+        cmocka_unit_test(every_cut_is_noticed),
+        cmocka_unit_test(every_flipped_byte_is_survived),
+        cmocka_unit_test(what_is_no_model_is_refused),
+        cmocka_unit_test(absurd_counts_are_refused_at_once),
+        cmocka_unit_test(tensors_must_lie_inside_the_file),
+        cmocka_unit_test(the_alignment_is_checked),
+        cmocka_unit_test(names_are_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

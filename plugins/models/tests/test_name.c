@@ -123,7 +123,8 @@ static void paths_are_told_only_where_they_may(void **state)
     assert_null(hearth_get(closed, "files"));
     assert_true(hearth_str_is(hearth_get_str(open, "state"), "failed"));
     assert_true(hearth_str_is(hearth_get_str(hearth_get(open, "error"), "name"), "damaged"));
-    hearth_value *live = hearth_parse(NULL, HEARTH_STR("{\"model\":\"x\",\"state\":\"loading\",\"progress\":0.5}"), NULL);
+    hearth_value *live =
+        hearth_parse(NULL, HEARTH_STR("{\"model\":\"x\",\"state\":\"loading\",\"progress\":0.5}"), NULL);
     hearth_value *now = catalog_value(NULL, m, live, false);
     assert_true(hearth_str_is(hearth_get_str(now, "state"), "loading"));
     assert_true(hearth_get_f64(now, "progress", 0) > 0.4);

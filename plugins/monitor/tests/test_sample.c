@@ -24,7 +24,8 @@ static void memory_in_use_leaves_cache_out(void **state)
 static void a_missing_counter_stays_unknown(void **state)
 {
     (void)state;
-    static const char *const odd[] = { "", "MemTotal:", "MemTotal: kB", "MemTotal: 99999999999999999999999 kB\n", "\n\n\n" };
+    static const char *const odd[] = { "", "MemTotal:", "MemTotal: kB", "MemTotal: 99999999999999999999999 kB\n",
+                                       "\n\n\n" };
     for (size_t i = 0; i < HEARTH_COUNT(odd); i++) {
         sample s;
         sample_init(&s);
@@ -56,11 +57,13 @@ static void a_process_name_may_hold_anything(void **state)
 {
     (void)state;
     sample_process p = { .ticks = SAMPLE_UNKNOWN };
-    sample_read_pid_stat(&p, HEARTH_STR("42 (a) b (c)) S 1 42 42 0 -1 4194304 500 0 0 0 70 30 1 2 20 0 4 0 100 200 300"));
+    sample_read_pid_stat(&p,
+                         HEARTH_STR("42 (a) b (c)) S 1 42 42 0 -1 4194304 500 0 0 0 70 30 1 2 20 0 4 0 100 200 300"));
     assert_string_equal(p.name, "a) b (c)");
     assert_int_equal(p.ticks, 100);
 
-    static const char *const broken[] = { "", "42", "42 (name", "42 (name)", "42 (name) S", "42 (name) S 1 2 3", ")(", "()" };
+    static const char *const broken[] = { "",   "42", "42 (name", "42 (name)", "42 (name) S", "42 (name) S 1 2 3",
+                                          ")(", "()" };
     for (size_t i = 0; i < HEARTH_COUNT(broken); i++) {
         sample_process q = { .ticks = SAMPLE_UNKNOWN };
         sample_read_pid_stat(&q, hearth_cstr(broken[i]));
@@ -134,10 +137,14 @@ static void the_ring_forgets_the_oldest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_in_use_leaves_cache_out), cmocka_unit_test(a_missing_counter_stays_unknown),
-        cmocka_unit_test(load_of_a_minute),               cmocka_unit_test(a_process_name_may_hold_anything),
-        cmocka_unit_test(lists_of_children_are_capped),   cmocka_unit_test(shares_are_of_the_whole_machine),
-        cmocka_unit_test(without_a_sample_before_there_is_no_share), cmocka_unit_test(the_ring_forgets_the_oldest),
+        cmocka_unit_test(memory_in_use_leaves_cache_out),
+        cmocka_unit_test(a_missing_counter_stays_unknown),
+        cmocka_unit_test(load_of_a_minute),
+        cmocka_unit_test(a_process_name_may_hold_anything),
+        cmocka_unit_test(lists_of_children_are_capped),
+        cmocka_unit_test(shares_are_of_the_whole_machine),
+        cmocka_unit_test(without_a_sample_before_there_is_no_share),
+        cmocka_unit_test(the_ring_forgets_the_oldest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
