@@ -13,10 +13,7 @@ void crash_log_add(crash_log *c, uint64_t started_ms, uint64_t now_ms)
     c->in_row++;
 }
 
-void crash_log_clear(crash_log *c)
-{
-    memset(c, 0, sizeof *c);
-}
+void crash_log_clear(crash_log *c) { memset(c, 0, sizeof *c); }
 
 uint64_t crash_log_wait_ms(const crash_log *c, uint64_t now_ms)
 {

@@ -17,11 +17,11 @@ typedef struct crash_log {
 } crash_log;
 
 /* Notes a crash of a process that was started at `started_ms`. */
-void     crash_log_add(crash_log *c, uint64_t started_ms, uint64_t now_ms);
-void     crash_log_clear(crash_log *c);
+void crash_log_add(crash_log *c, uint64_t started_ms, uint64_t now_ms);
+void crash_log_clear(crash_log *c);
 /* Milliseconds until it may be started again; 0: now. */
 uint64_t crash_log_wait_ms(const crash_log *c, uint64_t now_ms);
 /* Whether the limit was reached. */
-bool     crash_log_is_hopeless(const crash_log *c);
+bool crash_log_is_hopeless(const crash_log *c);
 
 #endif

@@ -69,23 +69,30 @@ static hearth_value *answer_value(const flight *f, const hearth_value *from)
     return v;
 }
 
-static void fail_flight(const flight *f, const hearth_reply_view *reply)
+/* Whether the engine ended this only because its process has to end. */
+static bool is_cut_short(const flight *f, const hearth_reply_view *reply)
 {
-    const runner *r = f->runner;
-    if (reply->code == HEARTH_CRASHED && r->state == RUNNER_CLOSING)
-        hearth_fail(f->req, HEARTH_UNAVAILABLE, "%.100s was unloaded while it worked on this; send it again to load it anew", r->id);
-    else if (reply->code == HEARTH_CRASHED)
-        hearth_fail(f->req, HEARTH_CRASHED, "the engine of %.100s ended unexpectedly; send it again, and it is started anew", r->id);
-    else
-        hearth_fail_detailed(f->req, reply->code, hearth_cstr(reply->err->msg), reply->value ? hearth_value_ref(reply->value) : NULL);
+    if (f->runner->state != RUNNER_CLOSING || hearth_is_cancelled(f->req))
+        return false;
+    return reply->code == HEARTH_CRASHED || reply->code == HEARTH_CANCELLED ||
+           hearth_str_is(hearth_get_str(reply->value, "finish_reason"), "cancelled");
 }
 
 static void on_done(void *arg, const hearth_reply_view *reply)
 {
     flight *f = arg;
     runner *r = f->runner;
-    if (reply->code < 0)
-        fail_flight(f, reply);
+    if (reply->code == HEARTH_CRASHED)
+        runner_lose(r);
+    if (is_cut_short(f, reply))
+        hearth_fail(f->req, HEARTH_UNAVAILABLE,
+                    "%.100s was unloaded while it worked on this; send it again to load it anew", r->id);
+    else if (reply->code == HEARTH_CRASHED)
+        hearth_fail(f->req, HEARTH_CRASHED,
+                    "the engine of %.100s ended unexpectedly; send it again, and it is started anew", r->id);
+    else if (reply->code < 0)
+        hearth_fail_detailed(f->req, reply->code, hearth_cstr(reply->err->msg),
+                             reply->value ? hearth_value_ref(reply->value) : NULL);
     else
         hearth_reply(f->req, answer_value(f, reply->value));
     flight_free(f);
@@ -234,15 +241,9 @@ static void submit(inference *m, hearth_req *req, const char *method)
     hearth_fail_detailed(req, err.code, hearth_cstr(err.msg), details);
 }
 
-static void generate(hearth_req *req, void *self) /* chat and complete */
-{
-    submit(self, req, "engine.submit");
-}
+static void generate(hearth_req *req, void *self) /* chat and complete */ { submit(self, req, "engine.submit"); }
 
-static void apply_template(hearth_req *req, void *self)
-{
-    submit(self, req, "engine.apply_template");
-}
+static void apply_template(hearth_req *req, void *self) { submit(self, req, "engine.apply_template"); }
 
 /* The arguments but `model`, as they came. */
 static void pass_on(inference *m, hearth_req *req, const char *method)
@@ -255,20 +256,11 @@ static void pass_on(inference *m, hearth_req *req, const char *method)
     route(m, req, method, out);
 }
 
-static void tokenize(hearth_req *req, void *self)
-{
-    pass_on(self, req, "engine.tokenize");
-}
+static void tokenize(hearth_req *req, void *self) { pass_on(self, req, "engine.tokenize"); }
 
-static void detokenize(hearth_req *req, void *self)
-{
-    pass_on(self, req, "engine.detokenize");
-}
+static void detokenize(hearth_req *req, void *self) { pass_on(self, req, "engine.detokenize"); }
 
-static void embed(hearth_req *req, void *self)
-{
-    pass_on(self, req, "engine.embed");
-}
+static void embed(hearth_req *req, void *self) { pass_on(self, req, "engine.embed"); }
 
 /* Other settings than it has mean another process; not under the feet of somebody whom it is answering. */
 static void load_model(hearth_req *req, void *self)
@@ -281,7 +273,8 @@ static void load_model(hearth_req *req, void *self)
     bool is_other = settings && !params_same_settings(settings, r->settings);
     bool is_there = r->state != RUNNER_UNLOADED && r->state != RUNNER_FAILED;
     if (is_other && is_there && (r->busy > 0 || r->waiting)) {
-        hearth_fail(req, HEARTH_CONFLICT, "%.100s is in use with other settings; unload it first, or wait until it is idle", r->id);
+        hearth_fail(req, HEARTH_CONFLICT,
+                    "%.100s is in use with other settings; unload it first, or wait until it is idle", r->id);
         return;
     }
     if (is_other) {
@@ -368,11 +361,11 @@ static hearth_code load(hearth_ctx *ctx, void **self, hearth_err *err)
 static hearth_code implement(hearth_ctx *ctx, void *self, hearth_err *err)
 {
     static const hearth_method methods[] = {
-        { "inference.chat", generate },          { "inference.complete", generate },
-        { "inference.tokenize", tokenize },      { "inference.detokenize", detokenize },
-        { "inference.embed", embed },            { "inference.apply_template", apply_template },
-        { "inference.load", load_model },        { "inference.unload", unload },
-        { "inference.loaded", list_loaded },     { "inference.url", url },
+        { "inference.chat", generate },      { "inference.complete", generate },
+        { "inference.tokenize", tokenize },  { "inference.detokenize", detokenize },
+        { "inference.embed", embed },        { "inference.apply_template", apply_template },
+        { "inference.load", load_model },    { "inference.unload", unload },
+        { "inference.loaded", list_loaded }, { "inference.url", url },
     };
     return hearth_serve(ctx, methods, HEARTH_COUNT(methods), self, err);
 }

@@ -48,18 +48,37 @@ static hearth_code put_format(hearth_ctx *ctx, hearth_value *out, const hearth_v
     }
     const hearth_value *schema = given(hearth_get(format, "json_schema"), "schema");
     if (!hearth_str_is(type, "json_schema") || hearth_kind_of(schema) != HEARTH_OBJECT)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "inference",
-                              "response_format must be {type: text}, {type: json_object} or {type: json_schema, json_schema: {schema}}");
+        return hearth_err_set(
+            err, HEARTH_INVALID_ARGUMENT, "inference",
+            "response_format must be {type: text}, {type: json_object} or {type: json_schema, json_schema: {schema}}");
     hearth_put_ref(out, "json_schema", schema);
     return HEARTH_OK;
 }
 
-hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_t lane, hearth_err *err, const char **param)
+hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_t lane, hearth_err *err,
+                                const char **param)
 {
     static const char *const same[] = {
-        "messages", "temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "presence_penalty",
-        "frequency_penalty", "seed", "max_tokens", "logit_bias", "n_probs", "tools", "tool_choice", "grammar", "cache_hint",
-        "ignore_eos", "template_arguments",
+        "messages",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "typical_p",
+        "repeat_penalty",
+        "repeat_last_n",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "max_tokens",
+        "logit_bias",
+        "n_probs",
+        "tools",
+        "tool_choice",
+        "grammar",
+        "cache_hint",
+        "ignore_eos",
+        "template_arguments",
     };
     hearth_value       *out = hearth_object(ctx);
     const hearth_value *prompt = given(in, "prompt");
@@ -78,7 +97,8 @@ hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_
     return out;
 }
 
-hearth_value *params_for_open(hearth_ctx *ctx, const hearth_value *files, const hearth_value *settings, const hearth_value *general)
+hearth_value *params_for_open(hearth_ctx *ctx, const hearth_value *files, const hearth_value *settings,
+                              const hearth_value *general)
 {
     hearth_value *out = hearth_object(ctx), *all = hearth_object(ctx);
     for (size_t i = 0; i < hearth_count(general); i++)

@@ -9,10 +9,12 @@
 /* For engine.submit and engine.apply_template: sampling, tools and so on by reference; `stop` as an array;
  * `response_format` as json_schema; a `prompt` of numbers as tokens. `lane` is for whoever asks.
  * Owner: the caller. Errors: NULL with invalid_argument in `err` and the argument's name in *param. Thread: any. */
-hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_t lane, hearth_err *err, const char **param);
+hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_t lane, hearth_err *err,
+                                const char **param);
 
 /* For engine.open: what a person set for all models, under what the call says of this one. Owner: the caller. */
-hearth_value *params_for_open(hearth_ctx *ctx, const hearth_value *files, const hearth_value *settings, const hearth_value *general);
+hearth_value *params_for_open(hearth_ctx *ctx, const hearth_value *files, const hearth_value *settings,
+                              const hearth_value *general);
 
 /* Whether two sets of settings (NULL: none) say the same. Thread: any. */
 bool params_same_settings(const hearth_value *a, const hearth_value *b);

@@ -3,7 +3,7 @@
  *
  *     UNLOADED, FAILED ──want──▶ (WAITING ─▶) FINDING ─▶ STARTING ─▶ OPENING ─▶ LOADED
  *         ▲                                                                        │
- *         └────────────── GONE: asked for (CLOSING), or not (a crash) ◀────────────┘
+ *         └────────── GONE: asked for (CLOSING), or not (a crash, LOST) ◀──────────┘
  *
  * Each step is one asynchronous call whose answer checks that the runner is still in the state it was asked in, so an
  * unload at any moment just closes the process and the late answers fall through. */
@@ -19,11 +19,15 @@ static void open_model(runner *r);
 static const char *state_name(runner_state s)
 {
     switch (s) {
-    case RUNNER_LOADED: return "loaded";
-    case RUNNER_FAILED: return "failed";
+    case RUNNER_LOADED:
+        return "loaded";
+    case RUNNER_FAILED:
+        return "failed";
     case RUNNER_UNLOADED:
-    case RUNNER_CLOSING: return "unloaded";
-    default: return "loading";
+    case RUNNER_CLOSING:
+        return "unloaded";
+    default:
+        return "loading";
     }
 }
 
@@ -166,16 +170,26 @@ static void failf(runner *r, hearth_code code, const char *fmt, ...)
 
 static void on_crash(runner *r, const hearth_err *err)
 {
-    bool was_loading = r->state != RUNNER_LOADED;
+    bool was_loading = r->state != RUNNER_LOADED && r->state != RUNNER_LOST;
     r->child = 0; /* gone already: nothing to close */
+    if (r->state == RUNNER_STARTING && err->code < 0 &&
+        err->code != HEARTH_CRASHED) { /* it could not even begin: no crash */
+        failf(r, err->code, "%.100s could not be loaded: %.280s", r->id, err->msg);
+        return;
+    }
     crash_log_add(&r->crashes, r->started_ms, hearth_now_ms(r->ctx));
+    if (r->state == RUNNER_LOST && r->waiting && !crash_log_is_hopeless(&r->crashes)) {
+        hearth_log(r->ctx, HEARTH_LOG_WARN, "%s; it is started again", err->msg);
+        forget_process(r);
+        start(r); /* for those who came after the crash and had no part in it */
+        return;
+    }
     if (crash_log_is_hopeless(&r->crashes))
-        failf(r, HEARTH_CRASHED, "the engine of %.100s crashed %d times within a minute (%.150s); load it again by hand, or choose another model",
-              r->id, CRASH_LIMIT, err->msg);
-    else if (was_loading)
-        failf(r, HEARTH_CRASHED, "the engine ended unexpectedly while it loaded %.100s (%.200s)", r->id, err->msg);
+        failf(r, HEARTH_CRASHED, "%.200s, %d times within a minute; load %.100s again by hand, or choose another model",
+              err->msg, CRASH_LIMIT, r->id);
     else
-        failf(r, HEARTH_CRASHED, "the engine of %.100s ended unexpectedly (%.150s); the next request starts it again", r->id, err->msg);
+        failf(r, HEARTH_CRASHED, "%.200s%s; the next request starts it again", err->msg,
+              was_loading ? " while it was loading" : "");
 }
 
 static void on_closed(runner *r)
@@ -204,7 +218,9 @@ static void on_child(void *self, hearth_id child, hearth_child_state state, cons
 
 bool runner_close(runner *r, runner_wait *w)
 {
-    hearth_err err = { .code = HEARTH_CANCELLED, .where = "inference", .msg = "the model was unloaded before it was ready" };
+    hearth_err   err = { .code = HEARTH_CANCELLED,
+                         .where = "inference",
+                         .msg = "the model was unloaded before it was ready" };
     runner_state before = r->state;
     if (before == RUNNER_UNLOADED || before == RUNNER_FAILED) {
         r->state = RUNNER_UNLOADED;
@@ -260,6 +276,12 @@ void runner_end(runner *r)
         watch_idle(r);
 }
 
+void runner_lose(runner *r)
+{
+    if (r->state == RUNNER_LOADED)
+        r->state = RUNNER_LOST;
+}
+
 /* -- loading -------------------------------------------------------------------------------------------------------------- */
 
 static void on_opened(void *arg, const hearth_reply_view *reply)
@@ -303,7 +325,9 @@ static hearth_value *general_settings(hearth_ctx *ctx)
     static const struct {
         const char *setting, *key;
         int64_t     automatic;
-    } all[] = { { "inference.context", "context", 0 }, { "inference.slots", "slots", 0 }, { "inference.threads", "threads", 0 },
+    } all[] = { { "inference.context", "context", 0 },
+                { "inference.slots", "slots", 0 },
+                { "inference.threads", "threads", 0 },
                 { "inference.gpu_layers", "gpu_layers", -1 } };
     hearth_value *v = hearth_object(ctx);
     for (size_t i = 0; i < HEARTH_COUNT(all); i++) {
@@ -321,7 +345,8 @@ static void open_model(runner *r)
     hearth_call_options options = { .size = sizeof options, .on_event = on_opening, .child = r->child };
     hearth_value       *general = general_settings(r->ctx);
     r->state = RUNNER_OPENING;
-    hearth_call_as_plugin(r->ctx, "engine.open", params_for_open(r->ctx, hearth_get(r->model, "files"), r->settings, general), &options,
+    hearth_call_as_plugin(r->ctx, "engine.open",
+                          params_for_open(r->ctx, hearth_get(r->model, "files"), r->settings, general), &options,
                           on_opened, r);
     hearth_value_unref(general);
 }
@@ -333,7 +358,11 @@ static void start_process(runner *r)
     char                 engine[128];
     size_t               n = hearth_count(files);
     hearth_err           err = { 0 };
-    hearth_spawn_options options = { .size = sizeof options, .plugin = engine, .label = r->id, .read_paths = paths, .read_count = n,
+    hearth_spawn_options options = { .size = sizeof options,
+                                     .plugin = engine,
+                                     .label = r->id,
+                                     .read_paths = paths,
+                                     .read_count = n,
                                      .on_state = on_child };
     if (n == 0 || n > MAX_PARTS) {
         failf(r, HEARTH_UNSUPPORTED, "%.100s has %zu files; 1 to %d can be loaded", r->id, n, MAX_PARTS);
@@ -351,8 +380,8 @@ static void start_process(runner *r)
 
 static hearth_code code_by_name(hearth_str name)
 {
-#define XX(NAME, lower, code, http, rpc, text) \
-    if (hearth_str_is(name, #lower))           \
+#define XX(NAME, lower, code, http, rpc, text)                                                                         \
+    if (hearth_str_is(name, #lower))                                                                                   \
         return HEARTH_##NAME;
     HEARTH_ERRORS(XX)
 #undef XX
@@ -379,7 +408,8 @@ static void on_found(void *arg, const hearth_reply_view *reply)
     const hearth_value *problem = hearth_get(r->model, "problem"); /* seen in the header: no engine is asked to try */
     if (problem) {
         hearth_str text = hearth_get_str(problem, "message");
-        failf(r, code_by_name(hearth_get_str(problem, "name")), "%.100s cannot be loaded: %.*s", r->id, HEARTH_FMT(text));
+        failf(r, code_by_name(hearth_get_str(problem, "name")), "%.100s cannot be loaded: %.*s", r->id,
+              HEARTH_FMT(text));
         return;
     }
     start_process(r);
@@ -439,7 +469,8 @@ bool runner_want(runner *r, runner_wait *w, bool is_by_hand)
     }
     if (r->waiting_count >= RUNNER_MAX_WAITING) {
         hearth_err err = { .code = HEARTH_BUSY, .where = "inference" };
-        snprintf(err.msg, sizeof err.msg, "%d requests wait for %.100s to load; try again in a moment", RUNNER_MAX_WAITING, r->id);
+        snprintf(err.msg, sizeof err.msg, "%d requests wait for %.100s to load; try again in a moment",
+                 RUNNER_MAX_WAITING, r->id);
         w->settled(w, HEARTH_BUSY, &err);
         return false;
     }

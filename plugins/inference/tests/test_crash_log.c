@@ -75,11 +75,14 @@ static void arguments_become_the_engines(void **state)
     (void)state;
     check("{\"model\":\"m\",\"messages\":[],\"temperature\":0,\"stop\":\"a\",\"seed\":null,\"unknown\":1}",
           "{\"messages\":[],\"temperature\":0,\"stop\":[\"a\"],\"lane\":9}");
-    check("{\"prompt\":\"p\",\"stop\":[\"a\",\"b\"],\"lane\":4}", "{\"prompt\":\"p\",\"stop\":[\"a\",\"b\"],\"lane\":4}");
+    check("{\"prompt\":\"p\",\"stop\":[\"a\",\"b\"],\"lane\":4}",
+          "{\"prompt\":\"p\",\"stop\":[\"a\",\"b\"],\"lane\":4}");
     check("{\"prompt\":[1,2]}", "{\"tokens\":[1,2],\"lane\":9}");
     check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"text\"}}", "{\"prompt\":\"p\",\"lane\":9}");
-    check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"json_object\"}}", "{\"prompt\":\"p\",\"lane\":9,\"json_schema\":{\"type\":\"object\"}}");
-    check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":\"array\"}}}}",
+    check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"json_object\"}}",
+          "{\"prompt\":\"p\",\"lane\":9,\"json_schema\":{\"type\":\"object\"}}");
+    check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":"
+          "\"array\"}}}}",
           "{\"prompt\":\"p\",\"lane\":9,\"json_schema\":{\"type\":\"array\"}}");
     check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"json_schema\"}}", NULL);
     check("{\"prompt\":\"p\",\"response_format\":{\"type\":\"yaml\"}}", NULL);
@@ -97,7 +100,8 @@ static void settings_are_compared_by_content(void **state)
     assert_false(params_same_settings(a, NULL));
     assert_true(params_same_settings(NULL, NULL));
     hearth_value *files = hearth_array(NULL), *open = params_for_open(NULL, files, c, a);
-    assert_int_equal(hearth_get_i64(hearth_get(open, "settings"), "slots", 0), 3); /* this load's win over the general ones */
+    assert_int_equal(hearth_get_i64(hearth_get(open, "settings"), "slots", 0),
+                     3); /* this load's win over the general ones */
     hearth_value_unref(open);
     hearth_value_unref(files);
     hearth_value_unref(a);
@@ -108,8 +112,8 @@ static void settings_are_compared_by_content(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waits_grow_and_end_at_a_minute), cmocka_unit_test(three_within_a_minute_are_enough),
-        cmocka_unit_test(slow_crashes_do_not_add_up),     cmocka_unit_test(arguments_become_the_engines),
+        cmocka_unit_test(waits_grow_and_end_at_a_minute),   cmocka_unit_test(three_within_a_minute_are_enough),
+        cmocka_unit_test(slow_crashes_do_not_add_up),       cmocka_unit_test(arguments_become_the_engines),
         cmocka_unit_test(settings_are_compared_by_content),
     };
     value_install();
