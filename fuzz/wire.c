@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hearth_str   payload = { (const char *)data, size };
     size_t       at = 0;
     uint64_t     call;
-    hearth_event event;
+    hearth_event event = { 0 };
     hearth_buf   again;
     hearth_buf_init(&again, 1 << 24);
     while (wire_next(payload, &at, &call, &event, NULL) == 1) {

@@ -9,6 +9,7 @@
 
 #include "kernel/list.h"
 #include "kernel/slots.h"
+#include "kit/value.h"
 
 typedef struct event {
     list          node;
@@ -242,6 +243,7 @@ void bus_emit(bus *b, hearth_str topic, hearth_value *value)
     memcpy(e->topic, topic.p, topic.n);
     e->n = topic.n;
     e->value = value;
+    value_freeze(value);
     list_add(&b->events, &e->node);
     b->emitted++;
     if (!b->is_scheduled && !b->is_delivering) {

@@ -11,6 +11,7 @@
 
 #include "kernel/ctx.h"
 #include "kernel/channel.h"
+#include "kit/value.h"
 
 /* -- life ------------------------------------------------------------------------------------------------------- */
 
@@ -143,6 +144,7 @@ void request_reply(hearth_req *req, hearth_value *value)
     if (!value)
         value = hearth_object(NULL);
     if (!hearth_is_bad(value)) {
+        value_freeze(value);
         answer(req, HEARTH_OK, value, NULL);
         return;
     }
@@ -272,6 +274,7 @@ static hearth_req *begin(kernel *k, const request_args *a)
     for (size_t i = 0; i < a->via_count && i < REQUEST_MAX_VIA; i++)
         req->via[req->via_count++] = principal_ref(a->via[i]);
     req->params = a->params ? a->params : hearth_object(NULL);
+    value_freeze(req->params);
     req->on_event = a->on_event;
     req->done = a->done;
     req->arg = a->arg;

@@ -115,9 +115,9 @@ static void dispose(void *self)
 #define TOY(id, load_fn, implement_fn)                                                                        \
     static const hearth_plugin *entry_##id(const hearth_host_api *host)                                       \
     {                                                                                                         \
-        static const hearth_plugin plugin = { sizeof(hearth_plugin), HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR,      \
+        static const hearth_plugin toy_plugin = { sizeof(hearth_plugin), HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR,      \
                                               load_fn, implement_fn, dispose };                               \
-        return hearth_bind(host) < 0 ? NULL : &plugin;                                                        \
+        return hearth_bind(host) < 0 ? NULL : &toy_plugin;                                                     \
     }
 TOY(a, load_a, implement_quiet)
 TOY(b, load_b, implement_quiet)

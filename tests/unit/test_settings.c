@@ -157,11 +157,11 @@ static house open_house(void)
     h.s = settings_open(h.f, h.log, b, &err);
     if (!h.s)
         fail_msg("%s", err.msg);
-    hearth_value *schema = json("{\"properties\":{\"chat.model\":{\"type\":\"string\",\"default\":\"kindling\",\"title\":\"Model\"},"
+    hearth_value *declared = json("{\"properties\":{\"chat.model\":{\"type\":\"string\",\"default\":\"kindling\",\"title\":\"Model\"},"
                                 "\"chat.turns\":{\"type\":\"integer\",\"minimum\":1,\"default\":9}}}");
-    if (settings_declare(h.s, HEARTH_STR("chat"), schema, &err) < 0)
+    if (settings_declare(h.s, HEARTH_STR("chat"), declared, &err) < 0)
         fail_msg("%s", err.msg);
-    hearth_value_unref(schema);
+    hearth_value_unref(declared);
     return h;
 }
 
