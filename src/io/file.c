@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,10 +34,6 @@
 struct file_root {
     int  fd;
     char path[]; /* absolute, no trailing slash except for "/" */
-};
-
-struct file_lock {
-    int fd;
 };
 
 /* -- errors -------------------------------------------------------------------------------------------------------- */
@@ -542,62 +537,4 @@ hearth_code file_remove(file_root *r, hearth_str name, hearth_err *err)
         e = errno;
     close(dir);
     return e == 0 ? HEARTH_OK : say(err, e, "remove", r, name);
-}
-
-/* -- the lock ------------------------------------------------------------------------------------------------------------------ */
-
-static int64_t read_pid(int fd)
-{
-    char    text[32] = { 0 };
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
-    return n > 0 ? strtoll(text, NULL, 10) : 0;
-}
-
-file_lock *file_lock_take(file_root *r, hearth_str name, int64_t *owner_pid, hearth_err *err)
-{
-    if (owner_pid)
-        *owner_pid = 0;
-    int fd = file_open(r, name, O_RDWR | O_CREAT, 0600, err);
-    if (fd < 0)
-        return NULL;
-    file_lock *l = malloc(sizeof *l);
-    if (!l) {
-        hearth_err_set(err, HEARTH_NO_MEMORY, "file", "out of memory while locking %s", r->path);
-        goto fail;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int     e = errno;
-        int64_t pid = e == EWOULDBLOCK ? read_pid(fd) : 0;
-        if (owner_pid)
-            *owner_pid = pid;
-        if (e == EWOULDBLOCK)
-            hearth_err_set(err, HEARTH_CONFLICT, "file",
-                           "%s is in use by the process %lld; stop it or choose another folder with --data", r->path,
-                           (long long)pid);
-        else
-            say(err, e, "lock", r, name);
-        goto fail;
-    }
-    char text[32];
-    int  n = snprintf(text, sizeof text, "%lld\n", (long long)getpid());
-    /* The pid is for people; the lock itself holds without it, but a lock that cannot be written is a folder that
-     * cannot be written, and that is better said now. */
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) {
-        say(err, errno, "write", r, name);
-        goto fail;
-    }
-    l->fd = fd;
-    return l;
-fail:
-    free(l);
-    close(fd);
-    return NULL;
-}
-
-void file_unlock(file_lock *l)
-{
-    if (!l)
-        return;
-    close(l->fd);
-    free(l);
 }

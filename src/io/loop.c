@@ -16,6 +16,7 @@
  * leave somebody waiting for ever, which is worse than a restart. */
 #include "io/loop_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -236,6 +237,7 @@ static void on_before_sleep(uv_prepare_t *handle)
 
 void loop_soon(loop *l, loop_fn fn, void *arg)
 {
+    assert(loop_is_here(l));
     call_list_add(&l->soon, fn, arg);
     uv_prepare_start(&l->before_sleep, on_before_sleep);
 }
@@ -351,6 +353,7 @@ static void on_timer(uv_timer_t *handle)
 
 loop_timer *loop_timer_start(loop *l, uint64_t after_ms, uint64_t every_ms, loop_fn fn, void *arg)
 {
+    assert(loop_is_here(l));
     loop_timer *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
@@ -489,6 +492,7 @@ void loop_queue_free(loop_queue *q, loop_fn idle, void *arg)
 
 hearth_code loop_queue_add(loop_queue *q, loop_fn run, loop_fn done, void *arg)
 {
+    assert(loop_is_here(q->l));
     if (q->is_freed)
         return HEARTH_UNAVAILABLE;
     work *w = malloc(sizeof *w);
