@@ -375,7 +375,8 @@ static void start_process(runner *r)
     r->started_ms = hearth_now_ms(r->ctx);
     r->child = hearth_spawn(r->ctx, &options, r, &err);
     if (!r->child)
-        failf(r, err.code < 0 ? err.code : HEARTH_UNAVAILABLE, "%.100s could not be loaded: %.280s", r->id, err.msg);
+        failf(r, err.code < 0 && err.code != HEARTH_NOT_FOUND ? err.code : HEARTH_UNAVAILABLE,
+              "%.100s could not be loaded: %.280s", r->id, err.msg);
 }
 
 static hearth_code code_by_name(hearth_str name)
