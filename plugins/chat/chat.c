@@ -14,15 +14,9 @@
  * (named at the next start). One turn runs per thread; a second one is a `conflict` that says how to go on. */
 #include "chat.h"
 
-static void send(hearth_req *req, void *self)
-{
-    turn_start(self, req, TURN_SEND);
-}
+static void send(hearth_req *req, void *self) { turn_start(self, req, TURN_SEND); }
 
-static void regenerate(hearth_req *req, void *self)
-{
-    turn_start(self, req, TURN_REGENERATE);
-}
+static void regenerate(hearth_req *req, void *self) { turn_start(self, req, TURN_REGENERATE); }
 
 static void stop(hearth_req *req, void *self)
 {

@@ -58,7 +58,8 @@ static bool put_content(hearth_value *to, const hearth_value *parts)
     return is_good;
 }
 
-hearth_code context_build(hearth_ctx *ctx, const hearth_value *messages, hearth_str leaf, hearth_str system, hearth_value **out, hearth_err *err)
+hearth_code context_build(hearth_ctx *ctx, const hearth_value *messages, hearth_str leaf, hearth_str system,
+                          hearth_value **out, hearth_err *err)
 {
     const hearth_value **branch = calloc(hearth_count(messages) + 1, sizeof *branch);
     if (!branch)

@@ -12,6 +12,7 @@
  * empty, comes before all. Messages without text (a failed answer, one that runs elsewhere) are left out; so is
  * reasoning. Owner: `out` is the caller's. Thread: any.
  * Errors: not_found (no such leaf), invalid_argument (nothing to say), no_memory. Since: 1.0 */
-hearth_code context_build(hearth_ctx *ctx, const hearth_value *messages, hearth_str leaf, hearth_str system, hearth_value **out, hearth_err *err);
+hearth_code context_build(hearth_ctx *ctx, const hearth_value *messages, hearth_str leaf, hearth_str system,
+                          hearth_value **out, hearth_err *err);
 
 #endif

@@ -47,7 +47,8 @@ static void end(recover *r)
         part_remove(r->c, job);
     }
     if (r->interrupted > 0)
-        hearth_log(r->c->ctx, HEARTH_LOG_INFO, "%zu answers were interrupted when the last run ended; what they had is kept", r->interrupted);
+        hearth_log(r->c->ctx, HEARTH_LOG_INFO,
+                   "%zu answers were interrupted when the last run ended; what they had is kept", r->interrupted);
     recover_free(r);
 }
 
@@ -132,8 +133,8 @@ static hearth_code note_part(void *arg, const hearth_dir_entry *e)
 {
     recover   *r = arg;
     hearth_str job = { e->name.p, CHAT_JOB_BYTES - 1 };
-    if (!e->is_dir && e->name.n == CHAT_JOB_BYTES - 1 + 5 && memcmp(e->name.p + job.n, ".part", 5) == 0 && is_job(job)
-        && hearth_count(r->old) < MAX_OLD_PARTS)
+    if (!e->is_dir && e->name.n == CHAT_JOB_BYTES - 1 + 5 && memcmp(e->name.p + job.n, ".part", 5) == 0 &&
+        is_job(job) && hearth_count(r->old) < MAX_OLD_PARTS)
         hearth_add_str(r->old, job);
     return HEARTH_OK;
 }

@@ -34,11 +34,11 @@ struct turn {
     bool          is_unsaved;   /* something came since the part file was written */
     hearth_id     call;         /* inference.chat; 0 before and after */
     hearth_id     timer;
-    hearth_value *begun;        /* {thread, question, answer} */
+    hearth_value *begun; /* {thread, question, answer} */
     hearth_buf    text, reasoning;
-    hearth_code   code;         /* how inference ended */
+    hearth_code   code; /* how inference ended */
     hearth_err    err;
-    hearth_value *details;      /* of that error */
+    hearth_value *details; /* of that error */
 };
 
 static void finish(turn *t, hearth_code code, const hearth_err *err, const hearth_value *result);
@@ -150,7 +150,8 @@ static void on_ended(void *arg, const hearth_reply_view *r)
             hearth_put_ref(details, key, hearth_at(t->details, i));
         }
         if (t->is_cancelled && t->code >= 0)
-            t->code = hearth_err_set(&t->err, HEARTH_CANCELLED, "chat", "the turn was cancelled; what was written so far is kept");
+            t->code = hearth_err_set(&t->err, HEARTH_CANCELLED, "chat",
+                                     "the turn was cancelled; what was written so far is kept");
         fail(t, t->code, &t->err, details);
         return;
     }
@@ -182,7 +183,9 @@ static void finish(turn *t, hearth_code code, const hearth_err *err, const heart
         t->err = *err;
     if (t->is_too_long) {
         t->err = (hearth_err){ 0 };
-        t->code = hearth_err_set(&t->err, HEARTH_TOO_LARGE, "chat", "the answer grew over %u bytes and was stopped; what came before is kept", CHAT_ANSWER_BYTES);
+        t->code = hearth_err_set(&t->err, HEARTH_TOO_LARGE, "chat",
+                                 "the answer grew over %u bytes and was stopped; what came before is kept",
+                                 CHAT_ANSWER_BYTES);
         was_stopped = false;
     }
     hearth_value *params = hearth_object(t->c->ctx);
@@ -285,7 +288,8 @@ static void on_read(void *arg, const hearth_reply_view *r)
     }
     prompt = hearth_setting(t->c->ctx, "chat.system_prompt");
     hearth_str  asked = hearth_get_str(hearth_get(t->begun, "answer"), "parent");
-    hearth_code code = context_build(t->c->ctx, hearth_get(r->value, "messages"), asked, hearth_as_str(prompt), &messages, &err);
+    hearth_code code =
+        context_build(t->c->ctx, hearth_get(r->value, "messages"), asked, hearth_as_str(prompt), &messages, &err);
     hearth_value_unref(prompt);
     if (code < 0)
         finish(t, code, &err, NULL);
@@ -376,16 +380,21 @@ static hearth_code check(const chat *c, const hearth_value *params, turn_kind ki
     const hearth_value *text = hearth_get(params, "text"), *parts = hearth_get(params, "parts");
     hearth_str          thread = hearth_get_str(params, "thread");
     if (kind == TURN_SEND && !text == !parts)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "chat.send", "give the message as `text` or as `parts`, one of them");
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "chat.send",
+                              "give the message as `text` or as `parts`, one of them");
     if (kind == TURN_SEND && text && is_blank(hearth_as_str(text)))
         return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "chat.send", "the message is empty; write something");
     if (thread.p && (thread.n >= CHAT_ID_BYTES || !hearth_ulid_valid(thread)))
-        return hearth_err_set(err, HEARTH_NOT_FOUND, "chat", "there is no such thread; threads.list gives those there are");
+        return hearth_err_set(err, HEARTH_NOT_FOUND, "chat",
+                              "there is no such thread; threads.list gives those there are");
     for (const turn *t = c->turns; thread.p && t; t = t->next)
         if (hearth_str_is(thread, t->thread))
-            return hearth_err_set(err, HEARTH_CONFLICT, "chat", "an answer is being written in this thread (job %s); wait for it, or stop it with chat.stop", t->job);
+            return hearth_err_set(
+                err, HEARTH_CONFLICT, "chat",
+                "an answer is being written in this thread (job %s); wait for it, or stop it with chat.stop", t->job);
     if (c->turn_count >= CHAT_MAX_TURNS)
-        return hearth_err_set(err, HEARTH_BUSY, "chat", "%u answers are being written already; try again in a moment", CHAT_MAX_TURNS);
+        return hearth_err_set(err, HEARTH_BUSY, "chat", "%u answers are being written already; try again in a moment",
+                              CHAT_MAX_TURNS);
     return HEARTH_OK;
 }
 
@@ -405,7 +414,8 @@ void turn_start(chat *c, hearth_req *req, turn_kind kind)
     hearth_value *meta = hearth_object(c->ctx);
     hearth_put_cstr(meta, "thread", t->thread);
     hearth_put_cstr(meta, "message", t->answer);
-    hearth_id job = hearth_job(req, &(hearth_job_options){ .size = sizeof(hearth_job_options), .is_durable = true, .meta = meta });
+    hearth_id job =
+        hearth_job(req, &(hearth_job_options){ .size = sizeof(hearth_job_options), .is_durable = true, .meta = meta });
     hearth_value_unref(meta);
     if (!job) {
         hearth_err_set(&err, HEARTH_NO_MEMORY, "chat", "there is no memory left for another answer");

@@ -47,10 +47,7 @@ static hearth_code collect(void *arg, const hearth_dir_entry *e)
 }
 
 /* What comes before the first dot: the files of one log have it in common. */
-static hearth_str stem(const entry *e)
-{
-    return (hearth_str){ e->name, strcspn(e->name, ".") };
-}
+static hearth_str stem(const entry *e) { return (hearth_str){ e->name, strcspn(e->name, ".") }; }
 
 /* The files of a log side by side, NAME.jsonl before NAME.1.jsonl before NAME.10.jsonl. */
 static int by_log(const void *a, const void *b)
@@ -97,7 +94,7 @@ static void add_log(walk *w, hearth_str folder, const entries *all, size_t first
     char       name[LOG_NAME_MAX_BYTES + 256];
     int        n = snprintf(name, sizeof name, "%.*s%s%.*s", HEARTH_FMT(folder), folder.n ? "/" : "", HEARTH_FMT(log));
     hearth_str full = { name, n > 0 ? (size_t)n : 0 };
-    bool is_wanted = full.n >= w->prefix.n && (w->prefix.n == 0 || memcmp(full.p, w->prefix.p, w->prefix.n) == 0);
+    bool       is_wanted = full.n >= w->prefix.n && (w->prefix.n == 0 || memcmp(full.p, w->prefix.p, w->prefix.n) == 0);
     if (!is_wanted || !log_name_is_good(full))
         return;
     hearth_value *files = hearth_object(w->ctx);
@@ -137,7 +134,8 @@ static hearth_code walk_folder(walk *w, hearth_str folder, unsigned depth)
     }
     free(all.p);
     if (code >= 0 && hearth_count(w->logs) > SCAN_MAX_LOGS)
-        return hearth_err_set(w->err, HEARTH_TOO_LARGE, "persistence.list", "more than %u logs; ask for a longer prefix", SCAN_MAX_LOGS);
+        return hearth_err_set(w->err, HEARTH_TOO_LARGE, "persistence.list",
+                              "more than %u logs; ask for a longer prefix", SCAN_MAX_LOGS);
     return code;
 }
 
@@ -146,7 +144,8 @@ hearth_code scan_list(hearth_ctx *ctx, hearth_str prefix, hearth_value **out, he
     hearth_str folder = log_name_folder(prefix);
     if (folder.n > 0 && !log_name_is_good(folder))
         return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "persistence.list",
-                              "\"%.*s\" begins no log's name: use letters, digits, - and _ with slashes between", HEARTH_FMT(prefix));
+                              "\"%.*s\" begins no log's name: use letters, digits, - and _ with slashes between",
+                              HEARTH_FMT(prefix));
     walk        w = { ctx, hearth_array(ctx), prefix, err };
     hearth_code code = walk_folder(&w, folder, 0);
     if (code < 0) {
@@ -228,8 +227,8 @@ static hearth_code skip_long_line(scan *s, hearth_str path, uint64_t *at)
  * end, the file is not the one that the position was taken from. */
 static hearth_code scan_file(scan *s, const char *file, uint64_t bytes, uint64_t from)
 {
-    char name[LOG_NAME_MAX_BYTES + 258];
-    int  n = snprintf(name, sizeof name, "%.*s%s%s", HEARTH_FMT(s->folder), s->folder.n ? "/" : "", file);
+    char       name[LOG_NAME_MAX_BYTES + 258];
+    int        n = snprintf(name, sizeof name, "%.*s%s%s", HEARTH_FMT(s->folder), s->folder.n ? "/" : "", file);
     hearth_str path = { name, n > 0 ? (size_t)n : 0 };
     uint64_t   at = from;
     size_t     before = from > 0 ? 1 : 0;
@@ -239,7 +238,8 @@ static hearth_code scan_file(scan *s, const char *file, uint64_t bytes, uint64_t
         uint64_t size = 0;
         HEARTH_TRY(read_at(s, path, at - before, want + before, &size));
         if (before && (s->buf.n == 0 || s->buf.p[0] != '\n'))
-            return hearth_err_set(s->err, HEARTH_CONFLICT, WHERE, "%.*s was changed by another program; scan it from the start", HEARTH_FMT(path));
+            return hearth_err_set(s->err, HEARTH_CONFLICT, WHERE,
+                                  "%.*s was changed by another program; scan it from the start", HEARTH_FMT(path));
         size_t taken = take_lines(s, before);
         if (taken == 0 && at + s->buf.n - before < size && s->buf.n == want + before) {
             /* One line alone is over the limit: take it whole. */
@@ -272,14 +272,17 @@ static hearth_code check_positions(const hearth_value *from, const entries *all,
         hearth_str file = hearth_key_at(from, i);
         bool       is_there = false;
         for (size_t j = 0; j < all->n && !is_there; j++)
-            is_there = !all->p[j].is_dir && hearth_str_is(file, all->p[j].name) && is_same_log(&all->p[j], log_name_last(log));
+            is_there =
+                !all->p[j].is_dir && hearth_str_is(file, all->p[j].name) && is_same_log(&all->p[j], log_name_last(log));
         if (!is_there && hearth_as_u64(hearth_at(from, i), 0) > 0)
-            return hearth_err_set(err, HEARTH_CONFLICT, WHERE, "%.*s of the log %.*s is gone; scan it from the start", HEARTH_FMT(file), HEARTH_FMT(log));
+            return hearth_err_set(err, HEARTH_CONFLICT, WHERE, "%.*s of the log %.*s is gone; scan it from the start",
+                                  HEARTH_FMT(file), HEARTH_FMT(log));
     }
     return HEARTH_OK;
 }
 
-hearth_code scan_log(hearth_ctx *ctx, hearth_str log, const hearth_value *from, size_t limit, hearth_value **out, hearth_err *err)
+hearth_code scan_log(hearth_ctx *ctx, hearth_str log, const hearth_value *from, size_t limit, hearth_value **out,
+                     hearth_err *err)
 {
     scan    s = { .ctx = ctx, .folder = log_name_folder(log), .left = limit, .is_end = true, .err = err };
     entries all = { NULL, 0, 0 };
@@ -295,7 +298,8 @@ hearth_code scan_log(hearth_ctx *ctx, hearth_str log, const hearth_value *from, 
         if (!is_same_log(e, log_name_last(log)))
             continue;
         if (++files > SCAN_MAX_FILES) {
-            code = hearth_err_set(err, HEARTH_TOO_LARGE, WHERE, "the log %.*s consists of more than %u files", HEARTH_FMT(log), SCAN_MAX_FILES);
+            code = hearth_err_set(err, HEARTH_TOO_LARGE, WHERE, "the log %.*s consists of more than %u files",
+                                  HEARTH_FMT(log), SCAN_MAX_FILES);
         } else if (s.left == 0) {
             uint64_t at = hearth_get_u64(from, e->name, 0);
             s.is_end = s.is_end && at >= e->bytes;

@@ -89,16 +89,20 @@ static hearth_code join_lines(hearth_buf *out, const hearth_value *lines, hearth
     for (size_t i = 0; i < hearth_count(lines); i++) {
         hearth_str line = hearth_as_str(hearth_at(lines, i));
         if (line.n == 0 || memchr(line.p, '\n', line.n))
-            return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "persistence.append", "line %zu is empty or holds a line break; give one line per element", i + 1);
+            return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "persistence.append",
+                                  "line %zu is empty or holds a line break; give one line per element", i + 1);
         if (line.n > SCAN_LINE_MAX_BYTES)
-            return hearth_err_set(err, HEARTH_TOO_LARGE, "persistence.append", "line %zu has %zu bytes; a line has at most %u", i + 1, line.n, SCAN_LINE_MAX_BYTES);
+            return hearth_err_set(err, HEARTH_TOO_LARGE, "persistence.append",
+                                  "line %zu has %zu bytes; a line has at most %u", i + 1, line.n, SCAN_LINE_MAX_BYTES);
         hearth_buf_put(out, line);
         hearth_buf_putc(out, '\n');
     }
     if (out->failed)
-        return hearth_err_set(err, HEARTH_TOO_LARGE, "persistence.append", "the lines have more than %u bytes together; append them in parts", APPEND_MAX_BYTES);
+        return hearth_err_set(err, HEARTH_TOO_LARGE, "persistence.append",
+                              "the lines have more than %u bytes together; append them in parts", APPEND_MAX_BYTES);
     if (out->n == 0)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "persistence.append", "there are no lines to append; give at least one");
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "persistence.append",
+                              "there are no lines to append; give at least one");
     return HEARTH_OK;
 }
 
@@ -121,7 +125,8 @@ static void append(hearth_req *req, void *self)
     hearth_str log = hearth_get_str(hearth_params(req), "log");
     hearth_err err = { 0 };
     if (!log_name_is_good(log)) {
-        hearth_fail(req, HEARTH_INVALID_ARGUMENT, "\"%.*s\" is no log's name: use letters, digits, - and _ with slashes between", HEARTH_FMT(log));
+        hearth_fail(req, HEARTH_INVALID_ARGUMENT,
+                    "\"%.*s\" is no log's name: use letters, digits, - and _ with slashes between", HEARTH_FMT(log));
         return;
     }
     char       name[LOG_NAME_MAX_BYTES + sizeof LOG_EXTENSION];
@@ -147,7 +152,8 @@ static void run_scan(void *arg)
     job       *j = arg;
     hearth_str log = hearth_get_str(j->params, "log");
     size_t     limit = (size_t)hearth_get_u64(j->params, "limit", SCAN_LIMIT_BYTES);
-    j->code = scan_log(j->s->ctx, log, hearth_get(j->params, "from"), limit < SCAN_LIMIT_MAX_BYTES ? limit : SCAN_LIMIT_MAX_BYTES, &j->result, &j->err);
+    j->code = scan_log(j->s->ctx, log, hearth_get(j->params, "from"),
+                       limit < SCAN_LIMIT_MAX_BYTES ? limit : SCAN_LIMIT_MAX_BYTES, &j->result, &j->err);
 }
 
 static void scan(hearth_req *req, void *self)
@@ -155,7 +161,8 @@ static void scan(hearth_req *req, void *self)
     store     *s = self;
     hearth_str log = hearth_get_str(hearth_params(req), "log");
     if (!log_name_is_good(log)) {
-        hearth_fail(req, HEARTH_INVALID_ARGUMENT, "\"%.*s\" is no log's name: use letters, digits, - and _ with slashes between", HEARTH_FMT(log));
+        hearth_fail(req, HEARTH_INVALID_ARGUMENT,
+                    "\"%.*s\" is no log's name: use letters, digits, - and _ with slashes between", HEARTH_FMT(log));
         return;
     }
     job *j = job_new(s, req);

@@ -11,7 +11,7 @@
 
 #include "threads.h"
 
-#define MAX_RESTARTS   3u
+#define MAX_RESTARTS    3u
 #define COMPARE_AT_ONCE 500u /* logs: about a millisecond of the worker, so that a person's call gets in between */
 
 struct verify {
@@ -22,8 +22,8 @@ struct verify {
     void         *arg;
     unsigned      generation, restarts;
     bool          has_changed, is_stale, must_forget;
-    hearth_value *input;  /* what the store said, for the worker */
-    hearth_value *plan;   /* [{log, from}] */
+    hearth_value *input; /* what the store said, for the worker */
+    hearth_value *plan;  /* [{log, from}] */
     size_t        step;
     hearth_code   code;
     hearth_err    err;
@@ -63,7 +63,8 @@ static void restart(verify *v)
 {
     if (++v->restarts > MAX_RESTARTS) {
         hearth_err err = { 0 };
-        hearth_err_set(&err, HEARTH_UNAVAILABLE, "threads", "the thread %s changes while it is read; try again in a moment", v->thread);
+        hearth_err_set(&err, HEARTH_UNAVAILABLE, "threads",
+                       "the thread %s changes while it is read; try again in a moment", v->thread);
         verify_end(v, err.code, &err);
         return;
     }
@@ -138,12 +139,14 @@ static void run_apply(void *arg)
     v->generation = ix->generation;
     if (v->code < 0 || v->is_stale)
         return;
-    v->code = index_apply(ix, hearth_cstr(v->thread), hearth_get(v->input, "lines"), hearth_get(v->input, "next"), &report, &v->err);
+    v->code = index_apply(ix, hearth_cstr(v->thread), hearth_get(v->input, "lines"), hearth_get(v->input, "next"),
+                          &report, &v->err);
     v->is_stale = v->code < 0 && ix->is_broken;
     v->has_changed |= report.applied > 0;
     uint64_t skipped = report.unreadable + hearth_get_u64(v->input, "skipped", 0);
     if (v->code >= 0 && skipped > 0)
-        hearth_log(v->t->ctx, HEARTH_LOG_WARN, "thread %s: %llu lines of its logs cannot be read and were skipped", v->thread, (unsigned long long)skipped);
+        hearth_log(v->t->ctx, HEARTH_LOG_WARN, "thread %s: %llu lines of its logs cannot be read and were skipped",
+                   v->thread, (unsigned long long)skipped);
 }
 
 static void on_applied(void *arg, void *self)
@@ -214,7 +217,7 @@ struct sweep {
     unsigned      generation;
     bool          has_begun, is_lost; /* is_lost: the index, while it was compared */
     hearth_value *listed, *behind;    /* behind: ids */
-    int64_t       at;              /* in `listed` while comparing, in `behind` while verifying */
+    int64_t       at;                 /* in `listed` while comparing, in `behind` while verifying */
     hearth_code   code;
     hearth_err    err;
 };
@@ -285,10 +288,7 @@ static void on_compared(void *arg, void *self)
     }
 }
 
-static void compare(sweep *s)
-{
-    hearth_work(s->t->ctx, run_compare, on_compared, s, s->t);
-}
+static void compare(sweep *s) { hearth_work(s->t->ctx, run_compare, on_compared, s, s->t); }
 
 /* A thread that cannot be read does not keep the others from being shown. */
 static void on_verified(void *arg, hearth_code code, bool has_changed, const hearth_err *err)

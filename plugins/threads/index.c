@@ -21,26 +21,32 @@ static const char schema[] =
     "BEGIN;"
     "CREATE TABLE clock(one INTEGER PRIMARY KEY CHECK(one=1), h INTEGER NOT NULL);"
     "CREATE TABLE devices(d INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE threads(t INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, doc TEXT NOT NULL, title TEXT NOT NULL, model TEXT,"
+    "CREATE TABLE threads(t INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, doc TEXT NOT NULL, title TEXT NOT NULL, "
+    "model TEXT,"
     " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, message_count INTEGER NOT NULL, preview TEXT NOT NULL,"
     " is_pinned INTEGER NOT NULL, is_deleted INTEGER NOT NULL, head TEXT);"
     "CREATE INDEX threads_order ON threads(is_deleted, is_pinned DESC, updated_ms DESC, id DESC);"
-    "CREATE TABLE messages(m INTEGER PRIMARY KEY, t INTEGER NOT NULL, id TEXT NOT NULL, doc TEXT NOT NULL, born TEXT NOT NULL,"
+    "CREATE TABLE messages(m INTEGER PRIMARY KEY, t INTEGER NOT NULL, id TEXT NOT NULL, doc TEXT NOT NULL, born TEXT "
+    "NOT NULL,"
     " parent TEXT, role TEXT, state TEXT, is_deleted INTEGER NOT NULL, UNIQUE(t, id));"
     "CREATE INDEX messages_order ON messages(t, born);"
     "CREATE INDEX messages_parent ON messages(t, parent, born);"
     "CREATE INDEX messages_running ON messages(state) WHERE state='running';"
-    "CREATE TABLE ops(t INTEGER, d INTEGER, n INTEGER, fingerprint INTEGER NOT NULL, PRIMARY KEY(t, d, n)) WITHOUT ROWID;"
+    "CREATE TABLE ops(t INTEGER, d INTEGER, n INTEGER, fingerprint INTEGER NOT NULL, PRIMARY KEY(t, d, n)) WITHOUT "
+    "ROWID;"
     "CREATE TABLE files(t INTEGER, name TEXT, bytes INTEGER NOT NULL, PRIMARY KEY(t, name)) WITHOUT ROWID;"
     "CREATE VIEW spoken AS SELECT m, spoken_text(doc) AS text FROM messages;"
-    "CREATE VIRTUAL TABLE words USING fts5(text, content='spoken', content_rowid='m', tokenize='unicode61 remove_diacritics 2');"
+    "CREATE VIRTUAL TABLE words USING fts5(text, content='spoken', content_rowid='m', tokenize='unicode61 "
+    "remove_diacritics 2');"
     "CREATE VIRTUAL TABLE titles USING fts5(text, tokenize='unicode61 remove_diacritics 2');"
     "INSERT INTO clock VALUES(1, 0);"
     "PRAGMA user_version=1;"
     "COMMIT;";
 
 #define THREAD_COLUMNS "id, title, model, created_ms, updated_ms, message_count, preview, is_pinned, is_deleted, head"
-#define PAGE           " AND (is_pinned, updated_ms, id) < (?1, ?2, ?3) ORDER BY is_pinned DESC, updated_ms DESC, id DESC LIMIT ?4"
+#define NEWEST         "5000" /* matches that a list looks at: a single letter is in most of a million messages */
+#define PAGE                                                                                                           \
+    " AND (is_pinned, updated_ms, id) < (?1, ?2, ?3) ORDER BY is_pinned DESC, updated_ms DESC, id DESC LIMIT ?4"
 
 static const char *const sql[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -51,10 +57,12 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_FIND_DEVICE] = "SELECT d FROM devices WHERE name=?1",
     [SQL_ADD_DEVICE] = "INSERT INTO devices(name) VALUES(?1)",
     [SQL_FIND_THREAD] = "SELECT t, doc, updated_ms FROM threads WHERE id=?1",
-    [SQL_ADD_THREAD] = "INSERT INTO threads(id, doc, title, created_ms, updated_ms, message_count, preview, is_pinned, is_deleted)"
-                       " VALUES(?1, '', '', 0, 0, 0, '', 0, 0)",
-    [SQL_SET_THREAD] = "UPDATE threads SET doc=?2, title=?3, model=?4, created_ms=?5, updated_ms=?6, message_count=?7, preview=?8,"
-                       " is_pinned=?9, is_deleted=?10, head=?11 WHERE t=?1",
+    [SQL_ADD_THREAD] =
+        "INSERT INTO threads(id, doc, title, created_ms, updated_ms, message_count, preview, is_pinned, is_deleted)"
+        " VALUES(?1, '', '', 0, 0, 0, '', 0, 0)",
+    [SQL_SET_THREAD] =
+        "UPDATE threads SET doc=?2, title=?3, model=?4, created_ms=?5, updated_ms=?6, message_count=?7, preview=?8,"
+        " is_pinned=?9, is_deleted=?10, head=?11 WHERE t=?1",
     [SQL_DROP_THREAD] = "DELETE FROM threads WHERE t=?1",
     [SQL_ADD_OP] = "INSERT OR IGNORE INTO ops VALUES(?1, ?2, ?3, ?4)",
     [SQL_FIND_OP] = "SELECT fingerprint FROM ops WHERE t=?1 AND d=?2 AND n=?3",
@@ -72,17 +80,22 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_SET_FILE] = "INSERT INTO files VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes=max(bytes, excluded.bytes)",
     [SQL_DROP_FILES] = "DELETE FROM files WHERE t=?1",
     [SQL_COUNT_MESSAGES] = "SELECT count(*) FROM messages WHERE t=?1 AND born<>'' AND is_deleted=0",
-    [SQL_NEWEST_MESSAGE] = "SELECT id FROM messages WHERE t=?1 AND born<>'' AND is_deleted=0 ORDER BY born DESC LIMIT 1",
-    [SQL_NEWEST_CHILD] = "SELECT id, born FROM messages WHERE t=?1 AND parent=?2 AND born>?3 ORDER BY born DESC LIMIT 1",
-    [SQL_FIRST_QUESTION] = "SELECT doc FROM messages WHERE t=?1 AND born<>'' AND is_deleted=0 AND role='user' ORDER BY born LIMIT 1",
+    [SQL_NEWEST_MESSAGE] =
+        "SELECT id FROM messages WHERE t=?1 AND born<>'' AND is_deleted=0 ORDER BY born DESC LIMIT 1",
+    [SQL_NEWEST_CHILD] =
+        "SELECT id, born FROM messages WHERE t=?1 AND parent=?2 AND born>?3 ORDER BY born DESC LIMIT 1",
+    [SQL_FIRST_QUESTION] =
+        "SELECT doc FROM messages WHERE t=?1 AND born<>'' AND is_deleted=0 AND role='user' ORDER BY born LIMIT 1",
     [SQL_MESSAGE_KEYS] = "SELECT parent, born, is_deleted FROM messages WHERE t=?1 AND id=?2",
     [SQL_THREAD] = "SELECT " THREAD_COLUMNS " FROM threads WHERE id=?1",
     [SQL_MESSAGES] = "SELECT id, doc, parent FROM messages WHERE t=?1 AND born<>'' AND is_deleted=0 ORDER BY born",
     [SQL_DELETED] = "SELECT id, parent FROM messages WHERE t=?1 AND is_deleted=1 ORDER BY id",
     [SQL_MESSAGE] = "SELECT doc FROM messages WHERE t=?1 AND id=?2 AND born<>'' AND is_deleted=0",
     [SQL_LIST] = "SELECT " THREAD_COLUMNS " FROM threads WHERE is_deleted=0" PAGE,
-    [SQL_LIST_MATCHING] = "SELECT " THREAD_COLUMNS " FROM threads WHERE is_deleted=0 AND (t IN (SELECT rowid FROM titles WHERE titles MATCH ?5)"
-                          " OR t IN (SELECT t FROM messages WHERE m IN (SELECT rowid FROM words WHERE words MATCH ?5)))" PAGE,
+    [SQL_LIST_MATCHING] = "SELECT " THREAD_COLUMNS
+                          " FROM threads WHERE is_deleted=0 AND (t IN (SELECT rowid FROM titles WHERE titles MATCH ?5)"
+                          " OR t IN (SELECT t FROM messages WHERE m IN (SELECT rowid FROM words WHERE words MATCH ?5 "
+                          "ORDER BY rowid DESC LIMIT " NEWEST ")))" PAGE,
     [SQL_SEARCH] = "SELECT threads.id, messages.id, title, snippet(words, 0, char(2), char(3), '…', 24), messages.doc"
                    " FROM words JOIN messages ON m=words.rowid JOIN threads USING(t)"
                    " WHERE words MATCH ?1 AND threads.is_deleted=0 ORDER BY words.rowid DESC LIMIT ?2",
@@ -202,12 +215,13 @@ static int user_version(index_db *ix)
 static bool open_at(index_db *ix, const char *path)
 {
     int  flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    bool is_good = sqlite3_open_v2(path, &ix->db, flags, NULL) == SQLITE_OK
-                   && sqlite3_create_function(ix->db, "spoken_text", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, ix,
-                                              spoken_text, NULL, NULL) == SQLITE_OK
-                   /* It may be lost at any time, so it need not survive a power cut whole, only consistent. */
-                   && run_sql(ix, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                                  "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=4194304;");
+    bool is_good =
+        sqlite3_open_v2(path, &ix->db, flags, NULL) == SQLITE_OK &&
+        sqlite3_create_function(ix->db, "spoken_text", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, ix,
+                                spoken_text, NULL, NULL) == SQLITE_OK
+        /* It may be lost at any time, so it need not survive a power cut whole, only consistent. */
+        && run_sql(ix, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                       "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=4194304;");
     int version = is_good ? user_version(ix) : -1;
     if (version == 0)
         is_good = run_sql(ix, schema);
@@ -253,7 +267,8 @@ hearth_code index_ready(index_db *ix, hearth_err *err)
     hearth_buf path;
     hearth_buf_init(&path, 8192);
     bool is_open = false;
-    if (ix->failures <= INDEX_MAX_FAILURES && hearth_path(ix->ctx, HEARTH_DIR_INDEX, HEARTH_STR(INDEX_FILE), &path, NULL) >= 0) {
+    if (ix->failures <= INDEX_MAX_FAILURES &&
+        hearth_path(ix->ctx, HEARTH_DIR_INDEX, HEARTH_STR(INDEX_FILE), &path, NULL) >= 0) {
         is_open = open_at(ix, path.p);
         if (!is_open) {
             remove_files(ix);
@@ -262,11 +277,13 @@ hearth_code index_ready(index_db *ix, hearth_err *err)
     }
     hearth_buf_deinit(&path);
     if (!is_open) {
-        hearth_log(ix->ctx, HEARTH_LOG_WARN, "the index of threads cannot be written to the disk; it is kept in memory until the next start");
+        hearth_log(ix->ctx, HEARTH_LOG_WARN,
+                   "the index of threads cannot be written to the disk; it is kept in memory until the next start");
         is_open = open_at(ix, ":memory:");
     }
     if (!is_open)
-        return hearth_err_set(err, HEARTH_NO_MEMORY, WHERE, "the index of threads can be opened neither on the disk nor in memory");
+        return hearth_err_set(err, HEARTH_NO_MEMORY, WHERE,
+                              "the index of threads can be opened neither on the disk nor in memory");
     return HEARTH_OK;
 }
 
@@ -324,16 +341,18 @@ static bool is_behind(const hearth_value *known, const hearth_value *log, hearth
         is_different |= hearth_as_u64(hearth_get_by(files, file), 0) != hearth_as_u64(hearth_at(known, i), 0);
     }
     for (size_t i = 0; i < hearth_count(files); i++)
-        is_different |= hearth_as_u64(hearth_at(files, i), 0) != hearth_as_u64(hearth_get_by(known, hearth_key_at(files, i)), 0);
+        is_different |=
+            hearth_as_u64(hearth_at(files, i), 0) != hearth_as_u64(hearth_get_by(known, hearth_key_at(files, i)), 0);
     return is_different;
 }
 
-hearth_code index_plan(index_db *ix, hearth_str thread, const hearth_value *listed, hearth_value **out, bool *is_gone, hearth_err *err)
+hearth_code index_plan(index_db *ix, hearth_str thread, const hearth_value *listed, hearth_value **out, bool *is_gone,
+                       hearth_err *err)
 {
-    hearth_value *known = NULL, *plan = hearth_array(ix->ctx);
-    int64_t       t = index_row(ix, thread, err);
-    hearth_code   code = t < 0 ? (hearth_code)t : known_files(ix, t, &known, err);
-    size_t        logs = 0;
+    hearth_value       *known = NULL, *plan = hearth_array(ix->ctx);
+    int64_t             t = index_row(ix, thread, err);
+    hearth_code         code = t < 0 ? (hearth_code)t : known_files(ix, t, &known, err);
+    size_t              logs = 0;
     const hearth_value *all = hearth_get(listed, "logs");
     for (size_t i = 0; code >= 0 && i < hearth_count(all); i++) {
         hearth_str log = hearth_get_str(hearth_at(all, i), "log"), id, device;
@@ -359,7 +378,8 @@ hearth_code index_plan(index_db *ix, hearth_str thread, const hearth_value *list
     return HEARTH_OK;
 }
 
-int64_t index_compare(index_db *ix, const hearth_value *listed, size_t i, size_t max, hearth_value *behind, hearth_err *err)
+int64_t index_compare(index_db *ix, const hearth_value *listed, size_t i, size_t max, hearth_value *behind,
+                      hearth_err *err)
 {
     const hearth_value *logs = hearth_get(listed, "logs");
     for (; i < hearth_count(logs) && max > 0; i++, max--) {

@@ -20,8 +20,8 @@
 typedef struct batch {
     index_db     *ix;
     hearth_str    thread;
-    int64_t       t, d;        /* rows of the thread and of `device` */
-    bool          is_new;      /* the thread's row was made just now */
+    int64_t       t, d;   /* rows of the thread and of `device` */
+    bool          is_new; /* the thread's row was made just now */
     char          device[OP_NAME_MAX_BYTES + 1];
     merge_entity  meta;
     uint64_t      updated_ms;
@@ -118,7 +118,8 @@ static int note_op(batch *b, const op *o, hearth_str line)
         return code < 0 ? code : 0;
     }
     b->report->damaged++;
-    hearth_log(b->ix->ctx, HEARTH_LOG_ERROR, "thread %.*s: the device %.*s wrote two different operations as number %llu; both are kept",
+    hearth_log(b->ix->ctx, HEARTH_LOG_ERROR,
+               "thread %.*s: the device %.*s wrote two different operations as number %llu; both are kept",
                HEARTH_FMT(b->thread), HEARTH_FMT(o->at.d), (unsigned long long)o->at.n);
     return 1;
 }
@@ -312,10 +313,7 @@ static int draw_preview(batch *b, const char *head, hearth_buf *out)
     return HEARTH_OK;
 }
 
-static hearth_str given_title(const batch *b)
-{
-    return hearth_as_str(merge_get(&b->meta, "title"));
-}
+static hearth_str given_title(const batch *b) { return hearth_as_str(merge_get(&b->meta, "title")); }
 
 static int draw_title(batch *b, hearth_buf *out)
 {
@@ -443,7 +441,8 @@ static int set_file(batch *b, hearth_str name, uint64_t bytes)
     return run(b, s);
 }
 
-hearth_code index_apply(index_db *ix, hearth_str thread, const hearth_value *lines, const hearth_value *next, index_report *report, hearth_err *err)
+hearth_code index_apply(index_db *ix, hearth_str thread, const hearth_value *lines, const hearth_value *next,
+                        index_report *report, hearth_err *err)
 {
     batch b;
     batch_init(&b, ix, thread, report, err);
@@ -469,7 +468,8 @@ static int64_t known_bytes(batch *b, hearth_str file)
     return code < 0 ? code : bytes;
 }
 
-hearth_code index_apply_own(index_db *ix, hearth_str thread, hearth_str device, const hearth_value *lines, uint64_t offset, hearth_err *err)
+hearth_code index_apply_own(index_db *ix, hearth_str thread, hearth_str device, const hearth_value *lines,
+                            uint64_t offset, hearth_err *err)
 {
     index_report report = { 0 };
     batch        b;
@@ -497,9 +497,10 @@ hearth_code index_apply_own(index_db *ix, hearth_str thread, hearth_str device, 
 
 hearth_code index_forget(index_db *ix, hearth_str thread, hearth_err *err)
 {
-    static const index_statement drops[] = { SQL_DROP_TITLE, SQL_DROP_MESSAGES, SQL_DROP_OPS, SQL_DROP_FILES, SQL_DROP_THREAD };
-    index_report report = { 0 };
-    batch        b;
+    static const index_statement drops[] = { SQL_DROP_TITLE, SQL_DROP_MESSAGES, SQL_DROP_OPS, SQL_DROP_FILES,
+                                             SQL_DROP_THREAD };
+    index_report                 report = { 0 };
+    batch                        b;
     batch_init(&b, ix, thread, &report, err);
     int           code = begin(&b);
     sqlite3_stmt *s = code >= 0 ? use(&b, SQL_MESSAGES, b.t) : NULL;

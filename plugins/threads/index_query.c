@@ -40,7 +40,8 @@ static hearth_value *thread_value(index_db *ix, sqlite3_stmt *s)
 }
 
 /* A row's entity as a Message. Errors: io, when the index is damaged. */
-static hearth_code read_message(index_db *ix, hearth_str thread, hearth_str id, hearth_str doc, hearth_value **out, hearth_err *err)
+static hearth_code read_message(index_db *ix, hearth_str thread, hearth_str id, hearth_str doc, hearth_value **out,
+                                hearth_err *err)
 {
     merge_entity e = { 0 };
     hearth_code  code = merge_read(&e, ix->ctx, doc, err);
@@ -63,7 +64,8 @@ hearth_code query_thread(index_db *ix, hearth_str id, hearth_value **out, hearth
         *out = thread_value(ix, s);
     sqlite3_reset(s);
     if (code == 0)
-        return hearth_err_set(err, HEARTH_NOT_FOUND, "threads", "there is no thread %.*s; threads.list gives those there are", HEARTH_FMT(id));
+        return hearth_err_set(err, HEARTH_NOT_FOUND, "threads",
+                              "there is no thread %.*s; threads.list gives those there are", HEARTH_FMT(id));
     return code < 0 ? (hearth_code)code : HEARTH_OK;
 }
 
@@ -78,7 +80,8 @@ hearth_code query_message(index_db *ix, hearth_str thread, hearth_str id, hearth
     index_bind(s, 2, id);
     int code = index_step(ix, s, err);
     if (code == 0)
-        code = hearth_err_set(err, HEARTH_NOT_FOUND, "threads", "there is no message %.*s in the thread %.*s", HEARTH_FMT(id), HEARTH_FMT(thread));
+        code = hearth_err_set(err, HEARTH_NOT_FOUND, "threads", "there is no message %.*s in the thread %.*s",
+                              HEARTH_FMT(id), HEARTH_FMT(thread));
     else if (code == 1)
         code = read_message(ix, thread, id, index_column(s, 0), out, err);
     sqlite3_reset(s);
@@ -95,10 +98,7 @@ typedef struct gaps {
     size_t n, size;
 } gaps;
 
-static int by_id(const void *a, const void *b)
-{
-    return strcmp(((const gap *)a)->id, ((const gap *)b)->id);
-}
+static int by_id(const void *a, const void *b) { return strcmp(((const gap *)a)->id, ((const gap *)b)->id); }
 
 static int read_gaps(index_db *ix, int64_t t, gaps *all, hearth_err *err)
 {
@@ -126,8 +126,8 @@ static int read_gaps(index_db *ix, int64_t t, gaps *all, hearth_err *err)
 
 static void bridge_gaps(const gaps *all, hearth_value *message, hearth_str parent)
 {
-    gap         key = { "", "" };
-    const gap  *g = NULL;
+    gap        key = { "", "" };
+    const gap *g = NULL;
     hearth_str_copy(key.id, sizeof key.id, parent);
     for (size_t steps = 0; steps <= all->n && all->n > 0; steps++) { /* as many as there are, in case of a cycle */
         const gap *next = bsearch(&key, all->p, all->n, sizeof key, by_id);
@@ -242,7 +242,8 @@ static uint64_t created_ms_of(index_db *ix, hearth_str doc)
     return ms;
 }
 
-static int add_hits(index_db *ix, index_statement which, hearth_str expression, uint64_t limit, hearth_value *hits, hearth_err *err)
+static int add_hits(index_db *ix, index_statement which, hearth_str expression, uint64_t limit, hearth_value *hits,
+                    hearth_err *err)
 {
     sqlite3_stmt *s = index_use(ix, which);
     int           code;
@@ -255,7 +256,9 @@ static int add_hits(index_db *ix, index_statement which, hearth_str expression, 
         put_column(hit, "message", s, 1);
         put_column(hit, "title", s, 2);
         hearth_put(hit, "snippet", snippet_value(ix->ctx, index_column(s, 3)));
-        hearth_put_u64(hit, "created_ms", which == SQL_SEARCH ? created_ms_of(ix, index_column(s, 4)) : (uint64_t)sqlite3_column_int64(s, 4));
+        hearth_put_u64(hit, "created_ms",
+                       which == SQL_SEARCH ? created_ms_of(ix, index_column(s, 4))
+                                           : (uint64_t)sqlite3_column_int64(s, 4));
         hearth_add(hits, hit);
     }
     return code;
@@ -296,7 +299,8 @@ static bool read_cursor(hearth_str cursor, int64_t *pinned, int64_t *updated_ms,
     }
     const char *colon = cursor.n > 2 && cursor.p[1] == ':' ? memchr(cursor.p + 2, ':', cursor.n - 2) : NULL;
     uint64_t    ms = 0;
-    if (!colon || hearth_str_u64((hearth_str){ cursor.p + 2, (size_t)(colon - cursor.p) - 2 }, &ms) < 0 || ms > INT64_MAX)
+    if (!colon || hearth_str_u64((hearth_str){ cursor.p + 2, (size_t)(colon - cursor.p) - 2 }, &ms) < 0 ||
+        ms > INT64_MAX)
         return false;
     *pinned = cursor.p[0] - '0';
     *updated_ms = (int64_t)ms;
@@ -307,17 +311,19 @@ static bool read_cursor(hearth_str cursor, int64_t *pinned, int64_t *updated_ms,
 static void put_next(hearth_value *page, const hearth_value *last)
 {
     char text[96];
-    int n = snprintf(text, sizeof text, "%d:%" PRId64 ":%.*s", hearth_get_bool(last, "is_pinned", false), hearth_get_i64(last, "updated_ms", 0),
-                     HEARTH_FMT(hearth_get_str(last, "id")));
+    int  n = snprintf(text, sizeof text, "%d:%" PRId64 ":%.*s", hearth_get_bool(last, "is_pinned", false),
+                      hearth_get_i64(last, "updated_ms", 0), HEARTH_FMT(hearth_get_str(last, "id")));
     hearth_put_str(page, "next", (hearth_str){ text, n > 0 ? (size_t)n : 0 });
 }
 
-hearth_code query_list(index_db *ix, uint64_t limit, hearth_str cursor, hearth_str query, hearth_value **out, hearth_err *err)
+hearth_code query_list(index_db *ix, uint64_t limit, hearth_str cursor, hearth_str query, hearth_value **out,
+                       hearth_err *err)
 {
     int64_t    pinned, updated_ms;
     hearth_str id;
     if (!read_cursor(cursor, &pinned, &updated_ms, &id))
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "threads.list", "`cursor` is not the `next` of an earlier page; leave it out to begin");
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "threads.list",
+                              "`cursor` is not the `next` of an earlier page; leave it out to begin");
     hearth_buf expression;
     hearth_buf_init(&expression, 4096);
     put_expression(&expression, query);

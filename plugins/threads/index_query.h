@@ -11,7 +11,8 @@
 
 /* {threads, next}: pinned ones first, then the latest; `cursor` is an earlier `next` or empty, `query` words that the
  * title or a message has, or empty. Errors: invalid_argument (not a cursor), io. */
-hearth_code query_list(index_db *ix, uint64_t limit, hearth_str cursor, hearth_str query, hearth_value **out, hearth_err *err);
+hearth_code query_list(index_db *ix, uint64_t limit, hearth_str cursor, hearth_str query, hearth_value **out,
+                       hearth_err *err);
 
 /* The Thread; deleted ones are told too. Errors: not_found, io. */
 hearth_code query_thread(index_db *ix, hearth_str id, hearth_value **out, hearth_err *err);

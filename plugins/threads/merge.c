@@ -54,11 +54,12 @@ static int compare_values(const hearth_value *a, const hearth_value *b)
 }
 
 /* `name`, `at.d` and `value` lie in `doc`, which is kept when they are taken. */
-static int set_field(merge_entity *e, hearth_str name, const op_stamp *at, const hearth_value *value, const hearth_value *doc)
+static int set_field(merge_entity *e, hearth_str name, const op_stamp *at, const hearth_value *value,
+                     const hearth_value *doc)
 {
-    bool         is_there = false;
-    size_t       i = locate(e, name, &is_there);
-    int          result = MERGE_CHANGED;
+    bool   is_there = false;
+    size_t i = locate(e, name, &is_there);
+    int    result = MERGE_CHANGED;
     if (is_there) {
         int order = op_stamp_compare(at, &e->fields[i].at);
         if (order < 0)
@@ -87,17 +88,14 @@ static int set_true(merge_entity *e, const char *name, const op *o)
     hearth_value *yes = hearth_object(NULL);
     hearth_put_bool(yes, "v", true);
     hearth_put_str(yes, "d", o->at.d);
-    op_stamp    at = { o->at.h, hearth_get_str(yes, "d"), o->at.n };
-    int         code = hearth_is_bad(yes) ? HEARTH_NO_MEMORY : set_field(e, hearth_cstr(name), &at, hearth_get(yes, "v"), yes);
+    op_stamp at = { o->at.h, hearth_get_str(yes, "d"), o->at.n };
+    int code = hearth_is_bad(yes) ? HEARTH_NO_MEMORY : set_field(e, hearth_cstr(name), &at, hearth_get(yes, "v"), yes);
     hearth_value_unref(yes);
     return code;
 }
 
 /* The worse of two results; an error stays. */
-static int worse(int a, int b)
-{
-    return a < 0 ? a : b < 0 || b > a ? b : a;
-}
+static int worse(int a, int b) { return a < 0 ? a : b < 0 || b > a ? b : a; }
 
 int merge_op(merge_entity *e, const op *o)
 {

@@ -24,10 +24,10 @@
 #define MERGE_DELETED    "is_deleted"
 
 typedef struct merge_field {
-    hearth_str          name;  /* views point into `doc` */
+    hearth_str          name; /* views point into `doc` */
     op_stamp            at;
     const hearth_value *value;
-    hearth_value       *doc;   /* our reference on the document around */
+    hearth_value       *doc; /* our reference on the document around */
 } merge_field;
 
 typedef struct merge_entity {

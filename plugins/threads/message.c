@@ -58,10 +58,7 @@ void message_put_text(hearth_buf *out, const hearth_value *parts)
     }
 }
 
-static bool is_blank(char c)
-{
-    return (unsigned char)c <= ' ' || c == 0x7f;
-}
+static bool is_blank(char c) { return (unsigned char)c <= ' ' || c == 0x7f; }
 
 /* Copies words with one blank between them, up to `words` of them and `bytes` bytes; says whether all went in. */
 static bool put_words(hearth_buf *out, hearth_str text, size_t words, size_t bytes)
@@ -113,9 +110,11 @@ void message_put_preview(hearth_buf *out, hearth_str text)
 static hearth_code check_parts(const hearth_value *parts, hearth_err *err)
 {
     if (hearth_kind_of(parts) != HEARTH_ARRAY)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "threads.message", "`parts` is not a list; give [{\"type\":\"text\",\"text\":…}]");
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "threads.message",
+                              "`parts` is not a list; give [{\"type\":\"text\",\"text\":…}]");
     if (hearth_count(parts) > MESSAGE_MAX_PARTS)
-        return hearth_err_set(err, HEARTH_TOO_LARGE, "threads.message", "a message has at most %u parts, not %zu", MESSAGE_MAX_PARTS, hearth_count(parts));
+        return hearth_err_set(err, HEARTH_TOO_LARGE, "threads.message", "a message has at most %u parts, not %zu",
+                              MESSAGE_MAX_PARTS, hearth_count(parts));
     size_t bytes = 0;
     for (size_t i = 0; i < hearth_count(parts); i++) {
         const hearth_value *part = hearth_at(parts, i);
@@ -127,7 +126,8 @@ static hearth_code check_parts(const hearth_value *parts, hearth_err *err)
         bytes += hearth_get_str(part, "text").n;
     }
     if (bytes > MESSAGE_MAX_BYTES)
-        return hearth_err_set(err, HEARTH_TOO_LARGE, "threads.message", "a message has at most %u bytes of text, not %zu; attach long texts as documents",
+        return hearth_err_set(err, HEARTH_TOO_LARGE, "threads.message",
+                              "a message has at most %u bytes of text, not %zu; attach long texts as documents",
                               MESSAGE_MAX_BYTES, bytes);
     return HEARTH_OK;
 }
@@ -137,7 +137,8 @@ hearth_code message_take_parts(hearth_ctx *ctx, const hearth_value *params, hear
     const hearth_value *text = hearth_get(params, "text"), *parts = hearth_get(params, "parts");
     *out = NULL;
     if (text && parts)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "threads.message", "both `text` and `parts` are given; give one of them");
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "threads.message",
+                              "both `text` and `parts` are given; give one of them");
     if (parts) {
         HEARTH_TRY(check_parts(parts, err));
         *out = hearth_value_ref(parts);

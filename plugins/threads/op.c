@@ -9,7 +9,7 @@ static const struct {
     op_kind     kind;
     const char *name;
 } kinds[] = {
-    { OP_MSG_ADD, "msg.add" }, { OP_MSG_SET, "msg.set" },   { OP_MSG_DEL, "msg.del" },
+    { OP_MSG_ADD, "msg.add" },   { OP_MSG_SET, "msg.set" },   { OP_MSG_DEL, "msg.del" },
     { OP_META_SET, "meta.set" }, { OP_META_DEL, "meta.del" },
 };
 
@@ -44,21 +44,22 @@ hearth_code op_read(hearth_ctx *ctx, hearth_str line, op *out, hearth_err *err)
 {
     *out = (op){ 0 };
     if (line.n > OP_LINE_MAX_BYTES)
-        return hearth_err_set(err, HEARTH_TOO_LARGE, WHERE, "an operation of %zu bytes; at most %u are read", line.n, OP_LINE_MAX_BYTES);
+        return hearth_err_set(err, HEARTH_TOO_LARGE, WHERE, "an operation of %zu bytes; at most %u are read", line.n,
+                              OP_LINE_MAX_BYTES);
     hearth_value *doc = hearth_parse(ctx, line, err);
     if (!doc)
         return hearth_err_set(err, HEARTH_PARSE, WHERE, "a line that is not JSON");
 
     hearth_str kind = hearth_get_str(doc, "o");
-    op         o = { .doc = doc, .v = hearth_get(doc, "v"), .k = hearth_get_str(doc, "k"), .f = hearth_get_str(doc, "f") };
+    op o = { .doc = doc, .v = hearth_get(doc, "v"), .k = hearth_get_str(doc, "k"), .f = hearth_get_str(doc, "f") };
     o.at.d = hearth_get_str(doc, "d");
     o.at.n = hearth_get_u64(doc, "n", 0);
-    bool is_good = hearth_hlc_read(hearth_get_str(doc, "h"), &o.at.h) && is_name(o.at.d) && o.at.n > 0 && o.at.n <= INT64_MAX
-                   && is_name(kind);
+    bool is_good = hearth_hlc_read(hearth_get_str(doc, "h"), &o.at.h) && is_name(o.at.d) && o.at.n > 0 &&
+                   o.at.n <= INT64_MAX && is_name(kind);
     o.kind = kind_of(kind);
     if (is_good && o.kind != OP_UNKNOWN)
-        is_good = is_name(o.k) && is_name(o.f) && hearth_kind_of(o.v) != HEARTH_NONE
-                  && (!hearth_str_is(o.f, OP_ALL_FIELDS) || hearth_kind_of(o.v) == HEARTH_OBJECT);
+        is_good = is_name(o.k) && is_name(o.f) && hearth_kind_of(o.v) != HEARTH_NONE &&
+                  (!hearth_str_is(o.f, OP_ALL_FIELDS) || hearth_kind_of(o.v) == HEARTH_OBJECT);
     if (!is_good) {
         hearth_value_unref(doc);
         return hearth_err_set(err, HEARTH_PARSE, WHERE, "a line that is not an operation");
@@ -73,7 +74,8 @@ void op_deinit(op *o)
     *o = (op){ 0 };
 }
 
-hearth_code op_put(hearth_buf *out, op_kind kind, const op_stamp *at, hearth_str k, const char *f, const hearth_value *v)
+hearth_code op_put(hearth_buf *out, op_kind kind, const op_stamp *at, hearth_str k, const char *f,
+                   const hearth_value *v)
 {
     char clock[17];
     hearth_hlc_write(clock, at->h);
@@ -98,7 +100,4 @@ int op_stamp_compare(const op_stamp *a, const op_stamp *b)
     return a->n < b->n ? -1 : a->n > b->n;
 }
 
-uint64_t op_fingerprint(hearth_str line)
-{
-    return hearth_hash(line.p, line.n);
-}
+uint64_t op_fingerprint(hearth_str line) { return hearth_hash(line.p, line.n); }

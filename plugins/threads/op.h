@@ -11,18 +11,18 @@
 
 #include <hearth/kit.h>
 
-#define OP_LINE_MAX_BYTES  (8u << 20)
-#define OP_NAME_MAX_BYTES  64u /* of d, k and f */
-#define OP_ALL_FIELDS      "*"
+#define OP_LINE_MAX_BYTES (8u << 20)
+#define OP_NAME_MAX_BYTES 64u /* of d, k and f */
+#define OP_ALL_FIELDS     "*"
 
 typedef enum op_kind {
     OP_INVALID = 0,
-    OP_MSG_ADD,  /* a message begins to exist */
+    OP_MSG_ADD, /* a message begins to exist */
     OP_MSG_SET,
     OP_MSG_DEL,  /* a tombstone: the field is_deleted becomes true */
     OP_META_SET, /* of the thread itself; is_deleted false restores it */
     OP_META_DEL,
-    OP_UNKNOWN   /* of a newer version: kept in the log, not understood here */
+    OP_UNKNOWN /* of a newer version: kept in the log, not understood here */
 } op_kind;
 
 /* When and by whom: the total order of all operations of a thread. */
@@ -47,7 +47,8 @@ hearth_code op_read(hearth_ctx *ctx, hearth_str line, op *out, hearth_err *err);
 void        op_deinit(op *o);
 
 /* Appends the line of an operation, without the line break. Thread: any. Errors: those of the buffer. Since: 1.0 */
-hearth_code op_put(hearth_buf *out, op_kind kind, const op_stamp *at, hearth_str k, const char *f, const hearth_value *v);
+hearth_code op_put(hearth_buf *out, op_kind kind, const op_stamp *at, hearth_str k, const char *f,
+                   const hearth_value *v);
 
 /* Order by h, then d, then n. Thread: any. Since: 1.0 */
 int op_stamp_compare(const op_stamp *a, const op_stamp *b);

@@ -11,7 +11,8 @@ static uint64_t limit_of(const task *k, uint64_t otherwise)
 
 static hearth_code run_list(task *k)
 {
-    return query_list(&k->t->ix, limit_of(k, 100), hearth_get_str(k->params, "cursor"), hearth_get_str(k->params, "query"), &k->result, &k->err);
+    return query_list(&k->t->ix, limit_of(k, 100), hearth_get_str(k->params, "cursor"),
+                      hearth_get_str(k->params, "query"), &k->result, &k->err);
 }
 
 static hearth_code run_get(task *k)

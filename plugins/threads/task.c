@@ -44,10 +44,7 @@ void threads_mint(threads *t, char out[INDEX_ID_BYTES])
     hearth_ulid_make(out, hearth_wall_ms(t->ctx), random);
 }
 
-static bool is_writer(const task *k)
-{
-    return k->kind->finish != NULL;
-}
+static bool is_writer(const task *k) { return k->kind->finish != NULL; }
 
 /* Lets go of the thread: the next writer that waits for it begins. */
 static void release(threads *t, const char *thread)
@@ -97,17 +94,20 @@ static hearth_code take_thread(task *k)
         return HEARTH_OK;
     hearth_str id = k->kind->thread_key ? hearth_get_str(k->params, k->kind->thread_key) : (hearth_str){ NULL, 0 };
     if (id.p && !hearth_ulid_valid(id))
-        return hearth_err_set(&k->err, HEARTH_NOT_FOUND, "threads", "\"%.*s\" is no thread's id; threads.list gives those there are",
+        return hearth_err_set(&k->err, HEARTH_NOT_FOUND, "threads",
+                              "\"%.*s\" is no thread's id; threads.list gives those there are",
                               (int)(id.n < 64 ? id.n : 64), id.p);
     if (id.p) {
         hearth_str_copy(k->thread, sizeof k->thread, id);
         return HEARTH_OK;
     }
     if (!k->kind->is_new_ok)
-        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads", "`%s` is missing: name a thread", k->kind->thread_key);
+        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads", "`%s` is missing: name a thread",
+                              k->kind->thread_key);
     id = hearth_get_str(k->params, "id");
     if (id.p && !hearth_ulid_valid(id))
-        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads", "`id` is not a ULID; leave it out and one is made");
+        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads",
+                              "`id` is not a ULID; leave it out and one is made");
     k->is_new = true;
     if (id.p)
         hearth_str_copy(k->thread, sizeof k->thread, id);
@@ -119,7 +119,8 @@ static hearth_code take_thread(task *k)
 void task_start(threads *t, hearth_req *req, const task_kind *kind)
 {
     if (t->task_count >= THREADS_MAX_TASKS) {
-        hearth_fail(req, HEARTH_BUSY, "%u calls wait for the threads already; try again in a moment", THREADS_MAX_TASKS);
+        hearth_fail(req, HEARTH_BUSY, "%u calls wait for the threads already; try again in a moment",
+                    THREADS_MAX_TASKS);
         return;
     }
     task *k = hearth_new(t->ctx, task);
@@ -172,7 +173,8 @@ static void advance(task *k)
     if (k->kind->needs_all && !t->is_caught_up) {
         k->state = TASK_WAITS_FOR_ALL;
         catchup_need(t);
-    } else if (k->kind->thread_key && (!k->is_new || k->is_saved) && (k->kind->opens || k->is_saved || !t->is_caught_up)) {
+    } else if (k->kind->thread_key && (!k->is_new || k->is_saved) &&
+               (k->kind->opens || k->is_saved || !t->is_caught_up)) {
         verify_thread(t, k->thread, on_verified, k);
     } else {
         work(k);
@@ -302,7 +304,8 @@ hearth_code task_put(task *k, op_kind kind, const char *entity, const char *fiel
     }
     hearth_buf_reset(&k->line);
     if (code >= 0 && op_put(&k->line, kind, &k->stamp, hearth_cstr(entity), field, v) < 0)
-        code = hearth_err_set(&k->err, HEARTH_TOO_LARGE, "threads", "more than %u bytes at once cannot be saved; make it shorter", OP_LINE_MAX_BYTES);
+        code = hearth_err_set(&k->err, HEARTH_TOO_LARGE, "threads",
+                              "more than %u bytes at once cannot be saved; make it shorter", OP_LINE_MAX_BYTES);
     else if (code >= 0)
         hearth_add_str(k->lines, hearth_buf_str(&k->line));
     hearth_value_unref(v);

@@ -15,19 +15,19 @@
  * and calls that were under way are answered from the new one. A lost or torn line is skipped and counted. */
 #include "threads.h"
 
-static void serve_list(hearth_req *req, void *self)           { task_start(self, req, &task_list); }
-static void serve_get(hearth_req *req, void *self)            { task_start(self, req, &task_get); }
-static void serve_search(hearth_req *req, void *self)         { task_start(self, req, &task_search); }
-static void serve_running(hearth_req *req, void *self)        { task_start(self, req, &task_running); }
-static void serve_create(hearth_req *req, void *self)         { task_start(self, req, &task_create); }
-static void serve_update(hearth_req *req, void *self)         { task_start(self, req, &task_update); }
-static void serve_delete(hearth_req *req, void *self)         { task_start(self, req, &task_delete); }
-static void serve_restore(hearth_req *req, void *self)        { task_start(self, req, &task_restore); }
-static void serve_message_add(hearth_req *req, void *self)    { task_start(self, req, &task_message_add); }
+static void serve_list(hearth_req *req, void *self) { task_start(self, req, &task_list); }
+static void serve_get(hearth_req *req, void *self) { task_start(self, req, &task_get); }
+static void serve_search(hearth_req *req, void *self) { task_start(self, req, &task_search); }
+static void serve_running(hearth_req *req, void *self) { task_start(self, req, &task_running); }
+static void serve_create(hearth_req *req, void *self) { task_start(self, req, &task_create); }
+static void serve_update(hearth_req *req, void *self) { task_start(self, req, &task_update); }
+static void serve_delete(hearth_req *req, void *self) { task_start(self, req, &task_delete); }
+static void serve_restore(hearth_req *req, void *self) { task_start(self, req, &task_restore); }
+static void serve_message_add(hearth_req *req, void *self) { task_start(self, req, &task_message_add); }
 static void serve_message_update(hearth_req *req, void *self) { task_start(self, req, &task_message_update); }
 static void serve_message_delete(hearth_req *req, void *self) { task_start(self, req, &task_message_delete); }
-static void serve_turn_begin(hearth_req *req, void *self)     { task_start(self, req, &task_turn_begin); }
-static void serve_turn_end(hearth_req *req, void *self)       { task_start(self, req, &task_turn_end); }
+static void serve_turn_begin(hearth_req *req, void *self) { task_start(self, req, &task_turn_begin); }
+static void serve_turn_end(hearth_req *req, void *self) { task_start(self, req, &task_turn_end); }
 
 static hearth_code load(hearth_ctx *ctx, void **self, hearth_err *err)
 {

@@ -43,10 +43,10 @@ void catchup_dispose(threads *t);
 
 /* How a method runs. `run` and `finish` are the worker's. */
 typedef struct task_kind {
-    const char *thread_key;  /* the argument that names the thread; NULL: the method is about no single one */
-    bool        is_new_ok;   /* the thread may be null or left out: then a new one is made */
-    bool        needs_all;   /* answers for all threads: waits until the index has caught up */
-    bool        opens;       /* shows a thread: it is compared with its logs each time */
+    const char *thread_key;         /* the argument that names the thread; NULL: the method is about no single one */
+    bool        is_new_ok;          /* the thread may be null or left out: then a new one is made */
+    bool        needs_all;          /* answers for all threads: waits until the index has caught up */
+    bool        opens;              /* shows a thread: it is compared with its logs each time */
     hearth_code (*run)(task *k);    /* reads `result`, or puts operations */
     hearth_code (*finish)(task *k); /* NULL: a read. Once the operations are safe and applied: `result` and events */
 } task_kind;
@@ -75,7 +75,7 @@ struct task {
     op_stamp         stamp;
     uint64_t         n_floor, offset;
     hearth_buf       line;
-    hearth_value    *lines;  /* to append */
+    hearth_value    *lines; /* to append */
     hearth_value    *result, *events;
     hearth_code      code;
     hearth_err       err;
@@ -102,8 +102,9 @@ extern const task_kind task_message_add, task_message_update, task_message_delet
 extern const task_kind task_turn_begin, task_turn_end;
 
 /* Shared by write.c and turn.c. Thread: worker. */
-hearth_code write_thread(task *k, hearth_value **thread);       /* the task's thread, not deleted */
-hearth_code write_new_id(task *k, hearth_str wanted, char out[INDEX_ID_BYTES]); /* of a message: the wanted one if free */
+hearth_code write_thread(task *k, hearth_value **thread); /* the task's thread, not deleted */
+hearth_code write_new_id(task *k, hearth_str wanted,
+                         char out[INDEX_ID_BYTES]); /* of a message: the wanted one if free */
 hearth_code write_parent(task *k, const hearth_value *from, const hearth_value *thread, hearth_value *message);
 void        write_copy(hearth_value *to, const hearth_value *from, const char *const *fields, size_t n);
 

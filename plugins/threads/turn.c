@@ -20,7 +20,9 @@ static hearth_code put_new_thread(task *k)
     hearth_code              code = query_thread(&k->t->ix, hearth_cstr(k->thread), &there, &none);
     hearth_value_unref(there);
     if (code != HEARTH_NOT_FOUND)
-        return code < 0 ? code : hearth_err_set(&k->err, HEARTH_CONFLICT, "threads.turn.begin", "there is a thread %s already; give it as `thread`", k->thread);
+        return code < 0 ? code
+                        : hearth_err_set(&k->err, HEARTH_CONFLICT, "threads.turn.begin",
+                                         "there is a thread %s already; give it as `thread`", k->thread);
     meta = hearth_object(k->t->ctx);
     write_copy(meta, k->params, fields, HEARTH_COUNT(fields));
     hearth_put_u64(meta, "created_ms", hearth_wall_ms(k->t->ctx));
@@ -34,7 +36,8 @@ static hearth_code put_question(task *k, const hearth_value *thread)
     HEARTH_TRY(write_new_id(k, hearth_get_str(from, "id"), k->ids[QUESTION]));
     HEARTH_TRY(message_take_parts(k->t->ctx, from, &parts, &k->err));
     if (!parts)
-        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.turn.begin", "`question` has neither `parts` nor `text`; give one of them");
+        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.turn.begin",
+                              "`question` has neither `parts` nor `text`; give one of them");
     m = hearth_object(k->t->ctx);
     hearth_put_cstr(m, "role", "user");
     hearth_put(m, "parts", parts);
@@ -57,13 +60,15 @@ static hearth_code find_asked(task *k, const hearth_value *from, char out[INDEX_
     if (!is_beside)
         id = hearth_get_str(from, "parent");
     if (!id.p)
-        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.turn.begin", "without a question, `answer` needs a `parent` or an answer to stand `beside`");
+        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.turn.begin",
+                              "without a question, `answer` needs a `parent` or an answer to stand `beside`");
     HEARTH_TRY(query_message(&k->t->ix, hearth_cstr(k->thread), id, &m, &k->err));
     hearth_code code = HEARTH_OK;
     if (is_beside && !hearth_str_is(hearth_get_str(m, "role"), "user")) {
         id = hearth_get_str(m, "parent");
         code = id.p ? query_message(&k->t->ix, hearth_cstr(k->thread), id, &parent, &k->err)
-                    : hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.turn.begin", "the message begins its thread: nobody asked it anything; choose an answer");
+                    : hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.turn.begin",
+                                     "the message begins its thread: nobody asked it anything; choose an answer");
     }
     if (code >= 0)
         hearth_str_copy(out, INDEX_ID_BYTES, id);
@@ -156,7 +161,8 @@ static hearth_code run_turn_end(task *k)
     bool is_running = hearth_str_is(hearth_get_str(old, "state"), "running");
     hearth_value_unref(old);
     if (!is_running)
-        return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads.turn.end", "the message %.*s has ended already", HEARTH_FMT(id));
+        return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads.turn.end", "the message %.*s has ended already",
+                              HEARTH_FMT(id));
     HEARTH_TRY(message_take_parts(k->t->ctx, k->params, &parts, &k->err));
     m = hearth_object(k->t->ctx);
     write_copy(m, k->params, fields, HEARTH_COUNT(fields));
@@ -175,5 +181,7 @@ static hearth_code finish_turn_end(task *k)
     return HEARTH_OK;
 }
 
-const task_kind task_turn_begin = { .thread_key = "thread", .is_new_ok = true, .run = run_turn_begin, .finish = finish_turn_begin };
+const task_kind task_turn_begin = {
+    .thread_key = "thread", .is_new_ok = true, .run = run_turn_begin, .finish = finish_turn_begin
+};
 const task_kind task_turn_end = { .thread_key = "thread", .run = run_turn_end, .finish = finish_turn_end };

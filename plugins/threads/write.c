@@ -21,7 +21,8 @@ hearth_code write_thread(task *k, hearth_value **thread)
         return HEARTH_OK;
     hearth_value_unref(*thread);
     *thread = NULL;
-    return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads", "the thread %s is deleted; bring it back with threads.restore first", k->thread);
+    return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads",
+                          "the thread %s is deleted; bring it back with threads.restore first", k->thread);
 }
 
 hearth_code write_new_id(task *k, hearth_str wanted, char out[INDEX_ID_BYTES])
@@ -31,13 +32,16 @@ hearth_code write_new_id(task *k, hearth_str wanted, char out[INDEX_ID_BYTES])
         return HEARTH_OK;
     }
     if (!hearth_ulid_valid(wanted))
-        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads", "`id` is not a ULID; leave it out and one is made");
+        return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads",
+                              "`id` is not a ULID; leave it out and one is made");
     hearth_value *there = NULL;
     hearth_err    none = { 0 };
     hearth_code   code = query_message(&k->t->ix, hearth_cstr(k->thread), wanted, &there, &none);
     hearth_value_unref(there);
     if (code == HEARTH_OK)
-        return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads", "there is a message %.*s already; leave `id` out and a new one is made", HEARTH_FMT(wanted));
+        return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads",
+                              "there is a message %.*s already; leave `id` out and a new one is made",
+                              HEARTH_FMT(wanted));
     hearth_str_copy(out, INDEX_ID_BYTES, wanted);
     return code == HEARTH_NOT_FOUND ? HEARTH_OK : code;
 }
@@ -72,7 +76,8 @@ static hearth_code check_title(task *k)
 {
     if (hearth_get_str(k->params, "title").n <= TITLE_MAX_BYTES)
         return HEARTH_OK;
-    return hearth_err_set(&k->err, HEARTH_TOO_LARGE, "threads", "a title has at most %u bytes; choose a shorter one", TITLE_MAX_BYTES);
+    return hearth_err_set(&k->err, HEARTH_TOO_LARGE, "threads", "a title has at most %u bytes; choose a shorter one",
+                          TITLE_MAX_BYTES);
 }
 
 /* The answer is the thread. */
@@ -104,7 +109,10 @@ static hearth_code run_create(task *k)
     hearth_code code = query_thread(&k->t->ix, hearth_cstr(k->thread), &there, &none);
     hearth_value_unref(there);
     if (code != HEARTH_NOT_FOUND)
-        return code < 0 ? code : hearth_err_set(&k->err, HEARTH_CONFLICT, "threads", "there is a thread %s already; leave `id` out and a new one is made", k->thread);
+        return code < 0
+                   ? code
+                   : hearth_err_set(&k->err, HEARTH_CONFLICT, "threads",
+                                    "there is a thread %s already; leave `id` out and a new one is made", k->thread);
     hearth_value *meta = hearth_object(k->t->ctx);
     write_copy(meta, k->params, fields, HEARTH_COUNT(fields));
     hearth_put_u64(meta, "created_ms", hearth_wall_ms(k->t->ctx));
@@ -130,7 +138,8 @@ static hearth_code run_update(task *k)
     if (hearth_count(meta) > 0)
         return task_put(k, OP_META_SET, k->thread, OP_ALL_FIELDS, meta);
     hearth_value_unref(meta);
-    return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.update", "nothing to change is given; give title, model, head or is_pinned");
+    return hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.update",
+                          "nothing to change is given; give title, model, head or is_pinned");
 }
 
 /* Deleting what is deleted and restoring what is there are fine: the answer is the same. */
@@ -154,7 +163,8 @@ static hearth_code run_restore(task *k)
 
 /* -- messages ------------------------------------------------------------------------------------------------------------ */
 
-static const char *const extras[] = { "model", "state", "job", "error", "usage", "timings", "finish_reason", "created_ms" };
+static const char *const extras[] = { "model", "state",   "job",           "error",
+                                      "usage", "timings", "finish_reason", "created_ms" };
 
 static hearth_code put_head(task *k, const char *id)
 {
@@ -220,7 +230,8 @@ static hearth_code run_message_update(task *k)
             code = task_put(k, OP_MSG_SET, k->ids[0], OP_ALL_FIELDS, m);
         } else {
             hearth_value_unref(m);
-            code = hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.message.update", "nothing to change is given; give parts, text or state");
+            code = hearth_err_set(&k->err, HEARTH_INVALID_ARGUMENT, "threads.message.update",
+                                  "nothing to change is given; give parts, text or state");
         }
     }
     hearth_value_unref(old);
@@ -235,7 +246,8 @@ static hearth_code run_message_delete(task *k)
     bool is_running = hearth_str_is(hearth_get_str(old, "state"), "running");
     hearth_value_unref(old);
     if (is_running)
-        return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads.message.delete", "the message %.*s is being written; stop it first with chat.stop", HEARTH_FMT(id));
+        return hearth_err_set(&k->err, HEARTH_CONFLICT, "threads.message.delete",
+                              "the message %.*s is being written; stop it first with chat.stop", HEARTH_FMT(id));
     hearth_str_copy(k->ids[0], sizeof k->ids[0], id);
     return task_put(k, OP_MSG_DEL, k->ids[0], MERGE_DELETED, hearth_boolean(k->t->ctx, true));
 }
@@ -259,4 +271,6 @@ const task_kind task_delete = { .thread_key = "id", .run = run_delete, .finish =
 const task_kind task_restore = { .thread_key = "id", .run = run_restore, .finish = finish_thread };
 const task_kind task_message_add = { .thread_key = "thread", .run = run_message_add, .finish = finish_message };
 const task_kind task_message_update = { .thread_key = "thread", .run = run_message_update, .finish = finish_message };
-const task_kind task_message_delete = { .thread_key = "thread", .run = run_message_delete, .finish = finish_message_delete };
+const task_kind task_message_delete = { .thread_key = "thread",
+                                        .run = run_message_delete,
+                                        .finish = finish_message_delete };

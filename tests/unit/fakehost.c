@@ -199,10 +199,7 @@ static void host_log(hearth_ctx *ctx, hearth_level level, hearth_str text)
         fprintf(stderr, "%s[%d]: %.*s\n", ctx->id, (int)level, HEARTH_FMT(text));
 }
 
-static void host_ready(hearth_ctx *ctx, hearth_code code, const hearth_err *err)
-{
-    (void)ctx, (void)code, (void)err;
-}
+static void host_ready(hearth_ctx *ctx, hearth_code code, const hearth_err *err) { (void)ctx, (void)code, (void)err; }
 
 static void host_info(hearth_ctx *ctx, hearth_info *out)
 {
@@ -211,15 +208,9 @@ static void host_info(hearth_ctx *ctx, hearth_info *out)
     out->data_dir = hearth_cstr(ctx->f->root);
 }
 
-static uint64_t host_now_ms(hearth_ctx *ctx)
-{
-    return ctx->f->now_ms;
-}
+static uint64_t host_now_ms(hearth_ctx *ctx) { return ctx->f->now_ms; }
 
-static uint64_t host_wall_ms(hearth_ctx *ctx)
-{
-    return WALL_BASE_MS + ctx->f->now_ms;
-}
+static uint64_t host_wall_ms(hearth_ctx *ctx) { return WALL_BASE_MS + ctx->f->now_ms; }
 
 static void host_random(hearth_ctx *ctx, void *out, size_t n)
 {
@@ -256,15 +247,9 @@ static hearth_code host_serve(hearth_ctx *ctx, const hearth_method *methods, siz
     return HEARTH_OK;
 }
 
-static hearth_ctx *host_ctx_of(const hearth_req *req)
-{
-    return req->ctx;
-}
+static hearth_ctx *host_ctx_of(const hearth_req *req) { return req->ctx; }
 
-static const hearth_value *host_params(const hearth_req *req)
-{
-    return req->params;
-}
+static const hearth_value *host_params(const hearth_req *req) { return req->params; }
 
 static void host_principal(const hearth_req *req, hearth_principal *out)
 {
@@ -348,10 +333,7 @@ static void host_push_many(hearth_ctx *ctx, const hearth_push_item *items, size_
         host_push(items[i].req, &items[i].event);
 }
 
-static bool host_is_cancelled(const hearth_req *req)
-{
-    return req->is_cancelled;
-}
+static bool host_is_cancelled(const hearth_req *req) { return req->is_cancelled; }
 
 static void host_on_cancel(hearth_req *req, hearth_fn fn, void *arg)
 {
@@ -457,7 +439,13 @@ static void host_emit(hearth_ctx *ctx, hearth_str topic, hearth_value *value)
 static hearth_id host_timer(hearth_ctx *ctx, uint32_t after_ms, uint32_t every_ms, hearth_fn fn, void *arg)
 {
     todo *t = calloc(1, sizeof *t);
-    *t = (todo){ .next = ctx->f->timers, .ctx = ctx, .fn = fn, .arg = arg, .timer = ++ctx->f->next_id, .due_ms = ctx->f->now_ms + after_ms, .every_ms = every_ms };
+    *t = (todo){ .next = ctx->f->timers,
+                 .ctx = ctx,
+                 .fn = fn,
+                 .arg = arg,
+                 .timer = ++ctx->f->next_id,
+                 .due_ms = ctx->f->now_ms + after_ms,
+                 .every_ms = every_ms };
     ctx->f->timers = t;
     return t->timer;
 }
@@ -503,7 +491,10 @@ static void make_parents(char *path)
 
 static void join(const fakehost *f, hearth_dir dir, hearth_str relative, char out[600])
 {
-    const char *below = dir == HEARTH_DIR_LOCAL ? "/local" : dir == HEARTH_DIR_INDEX ? "/local/index" : dir == HEARTH_DIR_CACHE ? "/local/kv" : "";
+    const char *below = dir == HEARTH_DIR_LOCAL   ? "/local"
+                        : dir == HEARTH_DIR_INDEX ? "/local/index"
+                        : dir == HEARTH_DIR_CACHE ? "/local/kv"
+                                                  : "";
     snprintf(out, 600, "%s%s%s%.*s", f->root, below, relative.n ? "/" : "", HEARTH_FMT(relative));
 }
 
@@ -516,7 +507,8 @@ static hearth_code host_path(hearth_ctx *ctx, hearth_dir dir, hearth_str relativ
     return hearth_buf_puts(out, path);
 }
 
-static hearth_code host_file_read_at(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from, hearth_buf *out, uint64_t *size, hearth_err *err)
+static hearth_code host_file_read_at(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from,
+                                     hearth_buf *out, uint64_t *size, hearth_err *err)
 {
     char path[600];
     join(ctx->f, dir, relative, path);
@@ -538,7 +530,8 @@ static hearth_code host_file_read_at(hearth_ctx *ctx, hearth_dir dir, hearth_str
     return HEARTH_OK;
 }
 
-static hearth_code host_file_read(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_buf *out, hearth_err *err)
+static hearth_code host_file_read(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_buf *out,
+                                  hearth_err *err)
 {
     return host_file_read_at(ctx, dir, relative, 0, out, NULL, err);
 }
@@ -553,7 +546,8 @@ static void write_bytes(char path[600], const char *mode, hearth_str bytes)
     fclose(file);
 }
 
-static hearth_code host_file_write(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_str bytes, hearth_err *err)
+static hearth_code host_file_write(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, hearth_str bytes,
+                                   hearth_err *err)
 {
     char path[600];
     (void)err;
@@ -570,7 +564,8 @@ static hearth_code host_file_remove(hearth_ctx *ctx, hearth_dir dir, hearth_str 
 }
 
 static hearth_code host_dir_list(hearth_ctx *ctx, hearth_dir dir, hearth_str relative,
-                                 hearth_code (*each)(void *arg, const hearth_dir_entry *entry), void *arg, hearth_err *err)
+                                 hearth_code (*each)(void *arg, const hearth_dir_entry *entry), void *arg,
+                                 hearth_err *err)
 {
     char path[600], below[900];
     (void)err;
@@ -582,7 +577,8 @@ static hearth_code host_dir_list(hearth_ctx *ctx, hearth_dir dir, hearth_str rel
         snprintf(below, sizeof below, "%s/%s", path, e->d_name);
         if (e->d_name[0] == '.' || lstat(below, &st) != 0)
             continue;
-        hearth_dir_entry entry = { sizeof entry, hearth_cstr(e->d_name), S_ISDIR(st.st_mode), (uint64_t)st.st_size, (uint64_t)st.st_mtime * 1000 };
+        hearth_dir_entry entry = { sizeof entry, hearth_cstr(e->d_name), S_ISDIR(st.st_mode), (uint64_t)st.st_size,
+                                   (uint64_t)st.st_mtime * 1000 };
         code = each(arg, &entry);
     }
     if (d)
@@ -604,7 +600,8 @@ static void log_file(const fakehost *f, hearth_str relative, char path[600])
     }
 }
 
-static void host_log_append(hearth_ctx *ctx, hearth_str relative, hearth_str lines, hearth_append_fn done, void *arg, void *self)
+static void host_log_append(hearth_ctx *ctx, hearth_str relative, hearth_str lines, hearth_append_fn done, void *arg,
+                            void *self)
 {
     fakehost   *f = ctx->f;
     char        path[600], mark[700], last = '\n';
@@ -646,15 +643,44 @@ static hearth_value *host_setting(hearth_ctx *ctx, hearth_str key)
 }
 
 static hearth_host_api table = {
-    .size = sizeof table, .abi_major = HEARTH_ABI_MAJOR, .abi_minor = HEARTH_ABI_MINOR,
-    .alloc = host_alloc, .resize = host_resize, .release = host_release, .log = host_log, .ready = host_ready, .info = host_info,
-    .now_ms = host_now_ms, .wall_ms = host_wall_ms, .random = host_random,
-    .serve = host_serve, .ctx_of = host_ctx_of, .params = host_params, .principal = host_principal, .reply = host_reply, .fail = host_fail,
-    .push = host_push, .push_many = host_push_many, .is_cancelled = host_is_cancelled, .on_cancel = host_on_cancel, .job = host_job,
-    .call = host_call, .cancel = host_cancel, .emit = host_emit,
-    .timer = host_timer, .timer_stop = host_timer_stop, .work = host_work, .post = host_post,
-    .path = host_path, .file_read = host_file_read, .file_write = host_file_write, .file_remove = host_file_remove,
-    .dir_list = host_dir_list, .log_append = host_log_append, .setting = host_setting, .file_read_at = host_file_read_at,
+    .size = sizeof table,
+    .abi_major = HEARTH_ABI_MAJOR,
+    .abi_minor = HEARTH_ABI_MINOR,
+    .alloc = host_alloc,
+    .resize = host_resize,
+    .release = host_release,
+    .log = host_log,
+    .ready = host_ready,
+    .info = host_info,
+    .now_ms = host_now_ms,
+    .wall_ms = host_wall_ms,
+    .random = host_random,
+    .serve = host_serve,
+    .ctx_of = host_ctx_of,
+    .params = host_params,
+    .principal = host_principal,
+    .reply = host_reply,
+    .fail = host_fail,
+    .push = host_push,
+    .push_many = host_push_many,
+    .is_cancelled = host_is_cancelled,
+    .on_cancel = host_on_cancel,
+    .job = host_job,
+    .call = host_call,
+    .cancel = host_cancel,
+    .emit = host_emit,
+    .timer = host_timer,
+    .timer_stop = host_timer_stop,
+    .work = host_work,
+    .post = host_post,
+    .path = host_path,
+    .file_read = host_file_read,
+    .file_write = host_file_write,
+    .file_remove = host_file_remove,
+    .dir_list = host_dir_list,
+    .log_append = host_log_append,
+    .setting = host_setting,
+    .file_read_at = host_file_read_at,
 };
 
 /* -- for tests ------------------------------------------------------------------------------------------------------------------------- */
@@ -681,10 +707,7 @@ fakehost *fakehost_new(const char *folder)
     return f;
 }
 
-const char *fakehost_folder(const fakehost *f)
-{
-    return f->root;
-}
+const char *fakehost_folder(const fakehost *f) { return f->root; }
 
 void fakehost_device(fakehost *f, const char *device)
 {
@@ -700,7 +723,8 @@ void fakehost_load(fakehost *f, const char *id, hearth_plugin_entry_fn entry)
     ctx->plugin = entry(&table);
     ctx->next = f->plugins;
     f->plugins = ctx;
-    if (!ctx->plugin || ctx->plugin->load(ctx, &ctx->self, &err) < 0 || ctx->plugin->implement(ctx, ctx->self, &err) < 0) {
+    if (!ctx->plugin || ctx->plugin->load(ctx, &ctx->self, &err) < 0 ||
+        ctx->plugin->implement(ctx, ctx->self, &err) < 0) {
         fprintf(stderr, "%s: %s\n", id, err.msg);
         abort();
     }
@@ -789,7 +813,8 @@ void fakehost_crash(fakehost *f)
 
 static void on_event(void *arg, const hearth_event *event)
 {
-    static const char *const kinds[] = { "", "started", "text", "reasoning", "tool_call", "logprob", "progress", "data", "reset" };
+    static const char *const kinds[] = { "",        "started",  "text", "reasoning", "tool_call",
+                                         "logprob", "progress", "data", "reset" };
     fake_call               *c = arg;
     hearth_value            *e = hearth_object(NULL);
     hearth_put_cstr(e, "kind", kinds[event->kind]);
@@ -831,10 +856,7 @@ fake_call *fakehost_call(fakehost *f, const char *method, const char *json)
     return c;
 }
 
-void fakehost_cancel(fake_call *c)
-{
-    host_cancel(&c->f->outside, c->id);
-}
+void fakehost_cancel(fake_call *c) { host_cancel(&c->f->outside, c->id); }
 
 void fake_call_free(fake_call *c)
 {
@@ -843,10 +865,7 @@ void fake_call_free(fake_call *c)
     free(c);
 }
 
-const hearth_value *fakehost_emitted(fakehost *f)
-{
-    return f->emitted;
-}
+const hearth_value *fakehost_emitted(fakehost *f) { return f->emitted; }
 
 void fakehost_fail_append(fakehost *f, hearth_code code, size_t bytes)
 {
@@ -854,10 +873,7 @@ void fakehost_fail_append(fakehost *f, hearth_code code, size_t bytes)
     f->fail_bytes = bytes;
 }
 
-unsigned fakehost_appends(const fakehost *f)
-{
-    return f->appends;
-}
+unsigned fakehost_appends(const fakehost *f) { return f->appends; }
 
 void fakehost_write(fakehost *f, const char *name, const char *text)
 {

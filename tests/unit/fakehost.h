@@ -25,7 +25,7 @@ typedef struct fake_call {
     bool          is_done;
     hearth_id     id;
     hearth_code   code;
-    hearth_value *value;  /* the result, or details of the failure; may be NULL */
+    hearth_value *value; /* the result, or details of the failure; may be NULL */
     hearth_err    err;
     hearth_value *events; /* [{kind, text, data}] */
 } fake_call;
@@ -65,10 +65,10 @@ void fakehost_fail_append(fakehost *f, hearth_code code, size_t bytes);
 unsigned fakehost_appends(const fakehost *f);
 
 /* Files of the folder, by relative name. */
-void   fakehost_write(fakehost *f, const char *name, const char *text);
-void   fakehost_append(fakehost *f, const char *name, const char *text);
-char  *fakehost_read(fakehost *f, const char *name); /* free(); NULL: none */
-bool   fakehost_has(fakehost *f, const char *name);
-void   fakehost_remove(fakehost *f, const char *name); /* also folders */
+void  fakehost_write(fakehost *f, const char *name, const char *text);
+void  fakehost_append(fakehost *f, const char *name, const char *text);
+char *fakehost_read(fakehost *f, const char *name); /* free(); NULL: none */
+bool  fakehost_has(fakehost *f, const char *name);
+void  fakehost_remove(fakehost *f, const char *name); /* also folders */
 
 #endif

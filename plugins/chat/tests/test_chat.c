@@ -77,11 +77,11 @@ static void copy_text(char *out, size_t size, const hearth_value *v, const char 
     hearth_str_copy(out, size, hearth_get_str(v, key));
 }
 
-#define assert_text(value, key, text)                             \
-    do {                                                          \
-        char text_[512];                                          \
-        copy_text(text_, sizeof text_, value, key);               \
-        assert_string_equal(text_, text);                         \
+#define assert_text(value, key, text)                                                                                  \
+    do {                                                                                                               \
+        char text_[512];                                                                                               \
+        copy_text(text_, sizeof text_, value, key);                                                                    \
+        assert_string_equal(text_, text);                                                                              \
     } while (0)
 
 static const hearth_value *event_at(const fake_call *c, size_t i, const char *kind)
@@ -107,7 +107,8 @@ static void one_turn(fakehost *f, model *m, const char *json, char thread[27], c
     assert_false(c->is_done);
     say(m, "Hel");
     say(m, "lo");
-    finish(m, "{\"text\":\"Hello\",\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}");
+    finish(m,
+           "{\"text\":\"Hello\",\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}");
     fakehost_run(f);
     assert_int_equal(c->code, HEARTH_OK);
     copy_text(thread, 27, hearth_get(c->value, "thread"), "id");
@@ -138,7 +139,8 @@ static void a_turn_streams_and_is_kept(void **state)
     (void)state;
     model      m;
     fakehost  *f = open_at(NULL, &m);
-    fake_call *c = fakehost_call(f, "chat.send", "{\"text\":\"Who are you?\",\"options\":{\"temperature\":0.5,\"seed\":7}}");
+    fake_call *c =
+        fakehost_call(f, "chat.send", "{\"text\":\"Who are you?\",\"options\":{\"temperature\":0.5,\"seed\":7}}");
     assert_false(c->is_done);
     const hearth_value *started = hearth_get(event_at(c, 0, "started"), "data");
     char                thread[27], answer[27], job[17];
@@ -164,7 +166,8 @@ static void a_turn_streams_and_is_kept(void **state)
     hearth_push_text(m.req, HEARTH_REASONING, HEARTH_STR("hm"));
     say(&m, "A small ");
     say(&m, "model.");
-    finish(&m, "{\"text\":\"A small model.\",\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":9},\"timings\":{\"prompt_ms\":1.5}}");
+    finish(&m, "{\"text\":\"A small "
+               "model.\",\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":9},\"timings\":{\"prompt_ms\":1.5}}");
     fakehost_run(f);
     assert_int_equal(c->code, HEARTH_OK);
     event_at(c, 1, "progress");
@@ -198,10 +201,15 @@ static void the_branch_is_the_context(void **state)
     fakehost_set(f, "chat.model", "\"mine\"");
     one_turn(f, &m, "{\"thread\":null,\"text\":\"first\"}", thread, q, a);
     assert_text(m.asked, "model", "mine");
-    snprintf(json, sizeof json, "{\"thread\":\"%s\",\"parts\":[{\"type\":\"text\",\"text\":\"second\"},{\"type\":\"text\",\"text\":\"half\"}],\"model\":\"big\"}", thread);
+    snprintf(json, sizeof json,
+             "{\"thread\":\"%s\",\"parts\":[{\"type\":\"text\",\"text\":\"second\"},{\"type\":\"text\",\"text\":"
+             "\"half\"}],\"model\":\"big\"}",
+             thread);
     one_turn(f, &m, json, thread, q2, a2);
-    const hearth_value *told = hearth_get(m.asked, "messages");
-    static const char *const roles[] = { "system", "user", "assistant", "user" }, *const texts[] = { "Be brief.", "first", "Hello", "second\n\nhalf" };
+    const hearth_value      *told = hearth_get(m.asked, "messages");
+    static const char *const roles[] = { "system", "user", "assistant", "user" }, *const texts[] = { "Be brief.",
+                                                                                                     "first", "Hello",
+                                                                                                     "second\n\nhalf" };
     assert_int_equal(hearth_count(told), 4);
     for (size_t i = 0; i < 4; i++) {
         assert_text(hearth_at(told, i), "role", roles[i]);
@@ -293,7 +301,8 @@ static void stopped_at_any_step_nothing_stays_running(void **state)
             else
                 fakehost_cancel(c);
             fakehost_run(f);
-            bool was_early = how == 0 && hearth_get_u64(s->value, "stopped", 0) == 0; /* nothing was there to stop yet */
+            bool was_early =
+                how == 0 && hearth_get_u64(s->value, "stopped", 0) == 0; /* nothing was there to stop yet */
             if (was_early && m.req)
                 finish(&m, "{\"text\":\"done\"}");
             fakehost_run(f);
@@ -316,14 +325,15 @@ static void stopped_at_any_step_nothing_stays_running(void **state)
 static void a_failure_is_kept_with_its_reason(void **state)
 {
     (void)state;
-    model      m;
-    fakehost  *f = open_at(NULL, &m);
-    char       thread[27];
-    fake_call *c = fakehost_call(f, "chat.send", "{\"text\":\"a very long question\"}");
+    model       m;
+    fakehost   *f = open_at(NULL, &m);
+    char        thread[27];
+    fake_call  *c = fakehost_call(f, "chat.send", "{\"text\":\"a very long question\"}");
     hearth_req *req = m.req;
     m.req = NULL;
     hearth_value *numbers = hearth_parse(NULL, HEARTH_STR("{\"prompt_tokens\":5000,\"n_ctx\":1024}"), NULL);
-    hearth_fail_detailed(req, HEARTH_CONTEXT_OVERFLOW, HEARTH_STR("the conversation has 5000 tokens, the model's context holds 1024"), numbers);
+    hearth_fail_detailed(req, HEARTH_CONTEXT_OVERFLOW,
+                         HEARTH_STR("the conversation has 5000 tokens, the model's context holds 1024"), numbers);
     fakehost_run(f);
     assert_int_equal(c->code, HEARTH_CONTEXT_OVERFLOW);
     assert_non_null(strstr(c->err.msg, "5000"));
@@ -367,9 +377,9 @@ static void an_answer_without_end_is_stopped(void **state)
 static void one_turn_runs_per_thread(void **state)
 {
     (void)state;
-    model      m;
-    fakehost  *f = open_at(NULL, &m);
-    char       thread[27], q[27], a[27], json[200];
+    model     m;
+    fakehost *f = open_at(NULL, &m);
+    char      thread[27], q[27], a[27], json[200];
     one_turn(f, &m, "{\"text\":\"first\"}", thread, q, a);
     snprintf(json, sizeof json, "{\"thread\":\"%s\",\"text\":\"second\"}", thread);
     fake_call *one = fakehost_start(f, "chat.send", json), *two = fakehost_start(f, "chat.send", json);
@@ -498,7 +508,10 @@ static void only_answers_of_this_device_are_interrupted(void **state)
     copy_text(theirs, sizeof theirs, c->value, "id");
     fake_call_free(c);
     snprintf(name, sizeof name, "threads/%s/01JTHERDEV1CE000000000000B.jsonl", theirs);
-    snprintf(line, sizeof line, "{\"h\":\"01a3185c50000001\",\"d\":\"01JTHERDEV1CE000000000000B\",\"n\":1,\"o\":\"msg.add\",\"k\":\"01K00000000000000000000009\",\"f\":\"*\",\"v\":{\"role\":\"assistant\",\"state\":\"running\",\"job\":\"0000000000000009\"}}\n");
+    snprintf(line, sizeof line,
+             "{\"h\":\"01a3185c50000001\",\"d\":\"01JTHERDEV1CE000000000000B\",\"n\":1,\"o\":\"msg.add\",\"k\":"
+             "\"01K00000000000000000000009\",\"f\":\"*\",\"v\":{\"role\":\"assistant\",\"state\":\"running\",\"job\":"
+             "\"0000000000000009\"}}\n");
     fakehost_write(f, name, line);
     f = crash(f, &m, folder);
     fake_call *g = get_thread(f, theirs);

@@ -17,12 +17,11 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    return (int)fakehost_free(*state);
-}
+static int tear_down(void **state) { return (int)fakehost_free(*state); }
 
-#define M(id, parent, role, text) "{\"id\":\"" id "\",\"parent\":" parent ",\"role\":\"" role "\",\"parts\":[{\"type\":\"text\",\"text\":\"" text "\"}]}"
+#define M(id, parent, role, text)                                                                                      \
+    "{\"id\":\"" id "\",\"parent\":" parent ",\"role\":\"" role "\",\"parts\":[{\"type\":\"text\",\"text\":\"" text    \
+    "\"}]}"
 
 /* The contents told, with a bar between. */
 static char *told(const char *messages, const char *leaf, const char *system, hearth_code *code)
@@ -48,7 +47,8 @@ static void one_branch_oldest_first(void **state)
 {
     (void)state;
     hearth_code       code;
-    static const char all[] = "[" M("a", "null", "user", "A") "," M("b", "\"a\"", "assistant", "B") "," M("x", "\"a\"", "assistant", "X") "," M("c", "\"b\"", "user", "C") "]";
+    static const char all[] = "[" M("a", "null", "user", "A") "," M("b", "\"a\"", "assistant", "B") "," M(
+        "x", "\"a\"", "assistant", "X") "," M("c", "\"b\"", "user", "C") "]";
     assert_string_equal(told(all, "c", "", &code), "A|B|C");
     assert_string_equal(told(all, "x", "S", &code), "S|A|X");
     assert_string_equal(told(all, "a", "", &code), "A");
@@ -59,7 +59,10 @@ static void any_order_of_messages_will_do(void **state)
 {
     (void)state;
     hearth_code code;
-    assert_string_equal(told("[" M("c", "\"b\"", "user", "C") "," M("b", "\"a\"", "assistant", "B") "," M("a", "null", "user", "A") "]", "c", "", &code), "A|B|C");
+    assert_string_equal(
+        told("[" M("c", "\"b\"", "user", "C") "," M("b", "\"a\"", "assistant", "B") "," M("a", "null", "user", "A") "]",
+             "c", "", &code),
+        "A|B|C");
 }
 
 static void what_is_missing_or_circular_ends_the_branch(void **state)
@@ -79,8 +82,11 @@ static void only_text_is_told(void **state)
 {
     (void)state;
     hearth_code       code;
-    static const char all[] = "[" M("a", "null", "user", "A") ",{\"id\":\"b\",\"parent\":\"a\",\"role\":\"assistant\",\"parts\":[{\"type\":\"reasoning\",\"text\":\"hm\"},{\"type\":\"text\",\"text\":\"B\"}]},"
-                              "{\"id\":\"f\",\"parent\":\"b\",\"role\":\"assistant\",\"parts\":[]}," M("c", "\"f\"", "user", "C") "]";
+    static const char all[] =
+        "[" M("a", "null", "user", "A") ",{\"id\":\"b\",\"parent\":\"a\",\"role\":\"assistant\",\"parts\":[{\"type\":"
+                                        "\"reasoning\",\"text\":\"hm\"},{\"type\":\"text\",\"text\":\"B\"}]},"
+                                        "{\"id\":\"f\",\"parent\":\"b\",\"role\":\"assistant\",\"parts\":[]}," M(
+                                            "c", "\"f\"", "user", "C") "]";
     assert_string_equal(told(all, "c", "", &code), "A|B|C");
     told("[{\"id\":\"a\",\"parent\":null,\"role\":\"user\",\"parts\":[]}]", "a", "S", &code);
     assert_int_equal(code, HEARTH_INVALID_ARGUMENT);

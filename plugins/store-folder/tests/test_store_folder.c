@@ -46,7 +46,8 @@ static void appended_lines_come_back_in_order(void **state)
 {
     (void)state;
     fakehost  *f = open_host();
-    fake_call *c = must(f, "persistence.append", "{\"log\":\"threads/a/b\",\"lines\":[\"{\\\"n\\\":1}\",\"{\\\"n\\\":2}\"]}");
+    fake_call *c =
+        must(f, "persistence.append", "{\"log\":\"threads/a/b\",\"lines\":[\"{\\\"n\\\":1}\",\"{\\\"n\\\":2}\"]}");
     assert_int_equal(hearth_get_u64(c->value, "offset", 0), 16);
     fake_call_free(c);
     c = must(f, "persistence.scan", "{\"log\":\"threads/a/b\"}");
@@ -85,7 +86,9 @@ static void every_limit_reads_everything_once(void **state)
 {
     (void)state;
     fakehost *f = open_host();
-    fakehost_write(f, "l.jsonl", "{\"n\":1}\n{\"text\":\"a rather long line, longer than the limits below\"}\nbad\n{\"n\":2}\n{\"torn");
+    fakehost_write(
+        f, "l.jsonl",
+        "{\"n\":1}\n{\"text\":\"a rather long line, longer than the limits below\"}\nbad\n{\"n\":2}\n{\"torn");
     fakehost_write(f, "l.1.jsonl", "{\"n\":3}\n{\"n\":4}\n");
     for (unsigned limit = 1; limit < 90; limit++) {
         hearth_value *next = hearth_object(NULL);
@@ -141,8 +144,9 @@ static void a_replaced_file_is_a_conflict(void **state)
     (void)state;
     fakehost *f = open_host();
     fakehost_write(f, "l.jsonl", "{\"a\":1}\n{\"b\":2}\n");
-    must_fail(f, "persistence.scan", "{\"log\":\"l\",\"from\":{\"l.jsonl\":3}}", HEARTH_CONFLICT);   /* inside a line */
-    must_fail(f, "persistence.scan", "{\"log\":\"l\",\"from\":{\"l.jsonl\":400}}", HEARTH_CONFLICT); /* behind the end */
+    must_fail(f, "persistence.scan", "{\"log\":\"l\",\"from\":{\"l.jsonl\":3}}", HEARTH_CONFLICT); /* inside a line */
+    must_fail(f, "persistence.scan", "{\"log\":\"l\",\"from\":{\"l.jsonl\":400}}",
+              HEARTH_CONFLICT); /* behind the end */
     must_fail(f, "persistence.scan", "{\"log\":\"l\",\"from\":{\"l.1.jsonl\":8}}", HEARTH_CONFLICT); /* gone */
     fake_call_free(must(f, "persistence.scan", "{\"log\":\"l\",\"from\":{\"l.1.jsonl\":0,\"l.jsonl\":8}}"));
     assert_int_equal(fakehost_free(f), 0);
@@ -180,7 +184,8 @@ static void bad_input_is_refused(void **state)
 {
     (void)state;
     fakehost                *f = open_host();
-    static const char *const names[] = { "", "/a", "a/", "a//b", "../a", "a.b", "a b", "local/x", "a\\u0000b", "\xc3\xa4" };
+    static const char *const names[] = { "",    "/a",  "a/",      "a//b",      "../a",
+                                         "a.b", "a b", "local/x", "a\\u0000b", "\xc3\xa4" };
     for (size_t i = 0; i < HEARTH_COUNT(names); i++) {
         char json[96];
         snprintf(json, sizeof json, "{\"log\":\"%s\",\"lines\":[\"{}\"]}", names[i]);
@@ -227,10 +232,14 @@ static void work_under_way_is_given_back_at_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(appended_lines_come_back_in_order), cmocka_unit_test(what_cannot_be_read_is_skipped_and_counted),
-        cmocka_unit_test(every_limit_reads_everything_once), cmocka_unit_test(a_line_over_the_cap_is_skipped),
-        cmocka_unit_test(a_replaced_file_is_a_conflict),     cmocka_unit_test(logs_are_listed_with_their_files),
-        cmocka_unit_test(bad_input_is_refused),              cmocka_unit_test(a_failed_append_is_not_acknowledged),
+        cmocka_unit_test(appended_lines_come_back_in_order),
+        cmocka_unit_test(what_cannot_be_read_is_skipped_and_counted),
+        cmocka_unit_test(every_limit_reads_everything_once),
+        cmocka_unit_test(a_line_over_the_cap_is_skipped),
+        cmocka_unit_test(a_replaced_file_is_a_conflict),
+        cmocka_unit_test(logs_are_listed_with_their_files),
+        cmocka_unit_test(bad_input_is_refused),
+        cmocka_unit_test(a_failed_append_is_not_acknowledged),
         cmocka_unit_test(work_under_way_is_given_back_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

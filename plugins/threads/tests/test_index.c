@@ -51,10 +51,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    return (int)fakehost_free(*state);
-}
+static int tear_down(void **state) { return (int)fakehost_free(*state); }
 
 static hearth_value *parse(const char *json)
 {
@@ -70,7 +67,8 @@ static hearth_value *message_line(const char *id, unsigned n, const char *text)
     char          line[600];
     hearth_value *lines = hearth_array(NULL);
     snprintf(line, sizeof line,
-             "{\"h\":\"01a3185c5%07x\",\"d\":\"01JDEV1CE0000000000000000A\",\"n\":%u,\"o\":\"msg.add\",\"k\":\"%s\",\"f\":\"*\",\"v\":{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"text\":\"%s\"}]}}",
+             "{\"h\":\"01a3185c5%07x\",\"d\":\"01JDEV1CE0000000000000000A\",\"n\":%u,\"o\":\"msg.add\",\"k\":\"%s\","
+             "\"f\":\"*\",\"v\":{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"text\":\"%s\"}]}}",
              n, n, id, text);
     hearth_add_str(lines, hearth_cstr(line));
     return lines;
@@ -120,8 +118,9 @@ static void positions_decide_what_is_read(void **state)
         const char *files;
         size_t      behind;
     } cases[] = {
-        { "{\"a.jsonl\":100}", 0 },                  { "{\"a.jsonl\":101}", 1 }, { "{\"a.jsonl\":99}", 1 },
-        { "{\"a.jsonl\":100,\"a.1.jsonl\":1}", 1 }, { "{\"a.1.jsonl\":5}", 1 }, { "{\"a.jsonl\":100,\"a.1.jsonl\":0}", 0 },
+        { "{\"a.jsonl\":100}", 0 }, { "{\"a.jsonl\":101}", 1 },
+        { "{\"a.jsonl\":99}", 1 },  { "{\"a.jsonl\":100,\"a.1.jsonl\":1}", 1 },
+        { "{\"a.1.jsonl\":5}", 1 }, { "{\"a.jsonl\":100,\"a.1.jsonl\":0}", 0 },
     };
     index_report  report = { 0 };
     hearth_value *lines = message_line("m1", 1, "hello"), *next = parse("{\"a.jsonl\":100}");
@@ -129,7 +128,10 @@ static void positions_decide_what_is_read(void **state)
     for (size_t i = 0; i < HEARTH_COUNT(cases); i++) {
         char json[300];
         bool is_gone = true;
-        snprintf(json, sizeof json, "{\"logs\":[{\"log\":\"threads/01J00000000000000000000001/a\",\"files\":%s},{\"log\":\"threads/rubbish/a\",\"files\":{\"a.jsonl\":1}}]}", cases[i].files);
+        snprintf(json, sizeof json,
+                 "{\"logs\":[{\"log\":\"threads/01J00000000000000000000001/a\",\"files\":%s},{\"log\":\"threads/"
+                 "rubbish/a\",\"files\":{\"a.jsonl\":1}}]}",
+                 cases[i].files);
         hearth_value *listed = parse(json), *plan = NULL, *behind = hearth_array(NULL);
         assert_int_equal(index_plan(ix, THREAD, listed, &plan, &is_gone, NULL), HEARTH_OK);
         assert_false(is_gone);
@@ -167,7 +169,9 @@ static void own_lines_move_the_position_only_without_a_gap(void **state)
         bool       is_gone;
         index_apply_own(ix, thread, DEVICE, first, n, NULL);
         index_apply_own(ix, thread, DEVICE, second, 2 * n + (gap ? 30 : 0), NULL);
-        snprintf(json, sizeof json, "{\"logs\":[{\"log\":\"threads/%.*s/01JDEV1CE0000000000000000A\",\"files\":{\"01JDEV1CE0000000000000000A.jsonl\":%llu}}]}",
+        snprintf(json, sizeof json,
+                 "{\"logs\":[{\"log\":\"threads/%.*s/"
+                 "01JDEV1CE0000000000000000A\",\"files\":{\"01JDEV1CE0000000000000000A.jsonl\":%llu}}]}",
                  HEARTH_FMT(thread), (unsigned long long)(2 * n + (gap ? 30 : 0)));
         hearth_value *listed = parse(json);
         index_plan(ix, thread, listed, &plan, &is_gone, NULL);
@@ -202,7 +206,9 @@ static void forgetting_takes_the_words_along(void **state)
     assert_int_equal(count_hits("hello"), 0);
     index_apply(ix, THREAD, lines, NULL, &report, NULL);
     assert_int_equal(count_hits("hello"), 1);
-    assert_int_equal(sqlite3_exec(ix->db, "INSERT INTO words(words, rank) VALUES('integrity-check', 1)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(ix->db, "INSERT INTO words(words, rank) VALUES('integrity-check', 1)", NULL, NULL, NULL),
+        SQLITE_OK);
     hearth_value_unref(lines);
 }
 
@@ -231,7 +237,9 @@ static void a_clock_far_ahead_is_not_followed(void **state)
     (void)state;
     index_report  report = { 0 };
     op_stamp      stamp;
-    hearth_value *lines = parse("[\"{\\\"h\\\":\\\"ffffffffffffffff\\\",\\\"d\\\":\\\"z\\\",\\\"n\\\":1,\\\"o\\\":\\\"meta.set\\\",\\\"k\\\":\\\"x\\\",\\\"f\\\":\\\"title\\\",\\\"v\\\":\\\"mad\\\"}\"]");
+    hearth_value *lines =
+        parse("[\"{\\\"h\\\":\\\"ffffffffffffffff\\\",\\\"d\\\":\\\"z\\\",\\\"n\\\":1,\\\"o\\\":\\\"meta.set\\\","
+              "\\\"k\\\":\\\"x\\\",\\\"f\\\":\\\"title\\\",\\\"v\\\":\\\"mad\\\"}\"]");
     index_apply(ix, THREAD, lines, NULL, &report, NULL);
     assert_int_equal(report.applied, 1);
     index_stamp(ix, THREAD, DEVICE, &stamp, NULL);
@@ -244,10 +252,14 @@ static void a_circle_of_parents_ends(void **state)
 {
     (void)state;
     index_report  report = { 0 };
-    hearth_value *out = NULL, *lines = parse(
-        "[\"{\\\"h\\\":\\\"01a3185c50000001\\\",\\\"d\\\":\\\"a\\\",\\\"n\\\":1,\\\"o\\\":\\\"msg.add\\\",\\\"k\\\":\\\"A\\\",\\\"f\\\":\\\"*\\\",\\\"v\\\":{\\\"parent\\\":\\\"B\\\"}}\","
-        "\"{\\\"h\\\":\\\"01a3185c50000002\\\",\\\"d\\\":\\\"a\\\",\\\"n\\\":2,\\\"o\\\":\\\"msg.add\\\",\\\"k\\\":\\\"B\\\",\\\"f\\\":\\\"*\\\",\\\"v\\\":{\\\"parent\\\":\\\"A\\\"}}\","
-        "\"{\\\"h\\\":\\\"01a3185c50000003\\\",\\\"d\\\":\\\"a\\\",\\\"n\\\":3,\\\"o\\\":\\\"meta.set\\\",\\\"k\\\":\\\"t\\\",\\\"f\\\":\\\"head\\\",\\\"v\\\":\\\"A\\\"}\"]");
+    hearth_value *out = NULL,
+                 *lines =
+                     parse("[\"{\\\"h\\\":\\\"01a3185c50000001\\\",\\\"d\\\":\\\"a\\\",\\\"n\\\":1,\\\"o\\\":\\\"msg."
+                           "add\\\",\\\"k\\\":\\\"A\\\",\\\"f\\\":\\\"*\\\",\\\"v\\\":{\\\"parent\\\":\\\"B\\\"}}\","
+                           "\"{\\\"h\\\":\\\"01a3185c50000002\\\",\\\"d\\\":\\\"a\\\",\\\"n\\\":2,\\\"o\\\":\\\"msg."
+                           "add\\\",\\\"k\\\":\\\"B\\\",\\\"f\\\":\\\"*\\\",\\\"v\\\":{\\\"parent\\\":\\\"A\\\"}}\","
+                           "\"{\\\"h\\\":\\\"01a3185c50000003\\\",\\\"d\\\":\\\"a\\\",\\\"n\\\":3,\\\"o\\\":\\\"meta."
+                           "set\\\",\\\"k\\\":\\\"t\\\",\\\"f\\\":\\\"head\\\",\\\"v\\\":\\\"A\\\"}\"]");
     assert_int_equal(index_apply(ix, THREAD, lines, NULL, &report, NULL), HEARTH_OK);
     assert_int_equal(query_get(ix, THREAD, &out, NULL), HEARTH_OK);
     assert_int_equal(hearth_count(hearth_get(out, "messages")), 2);
@@ -259,8 +271,11 @@ static void a_circle_of_parents_ends(void **state)
 static void no_statement_scans_a_table(void **state)
 {
     (void)state;
-    static const index_statement by_index[] = { SQL_FIND_THREAD, SQL_FIND_MESSAGE, SQL_LAST_OP, SQL_FILES, SQL_NEWEST_MESSAGE, SQL_NEWEST_CHILD,
-                                                SQL_FIRST_QUESTION, SQL_MESSAGE_KEYS, SQL_THREAD, SQL_MESSAGES, SQL_DELETED, SQL_MESSAGE, SQL_LIST, SQL_COUNT_MESSAGES };
+    static const index_statement by_index[] = { SQL_FIND_THREAD,    SQL_FIND_MESSAGE,   SQL_LAST_OP,
+                                                SQL_FILES,          SQL_NEWEST_MESSAGE, SQL_NEWEST_CHILD,
+                                                SQL_FIRST_QUESTION, SQL_MESSAGE_KEYS,   SQL_THREAD,
+                                                SQL_MESSAGES,       SQL_DELETED,        SQL_MESSAGE,
+                                                SQL_LIST,           SQL_COUNT_MESSAGES };
     for (size_t i = 0; i < HEARTH_COUNT(by_index); i++) {
         char          text[1200];
         sqlite3_stmt *plan = NULL;

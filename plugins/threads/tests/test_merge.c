@@ -21,10 +21,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    return (int)fakehost_free(*state);
-}
+static int tear_down(void **state) { return (int)fakehost_free(*state); }
 
 static uint32_t random_of(uint64_t *seed, uint32_t below)
 {
@@ -74,10 +71,7 @@ static op make_op(device *d, uint64_t *seed)
     return o;
 }
 
-static void take(merge_entity all[ENTITIES], const op *o)
-{
-    assert_true(merge_op(&all[o->k.p[1] - '0'], o) >= 0);
-}
+static void take(merge_entity all[ENTITIES], const op *o) { assert_true(merge_op(&all[o->k.p[1] - '0'], o) >= 0); }
 
 static void put_state(const merge_entity all[ENTITIES], hearth_buf *out)
 {
@@ -170,7 +164,9 @@ static op op_of(const char *line)
     return o;
 }
 
-#define OP(h, d, n, o, f, v) "{\"h\":\"00000000000000" h "\",\"d\":\"" d "\",\"n\":" n ",\"o\":\"" o "\",\"k\":\"K\",\"f\":\"" f "\",\"v\":" v "}"
+#define OP(h, d, n, o, f, v)                                                                                           \
+    "{\"h\":\"00000000000000" h "\",\"d\":\"" d "\",\"n\":" n ",\"o\":\"" o "\",\"k\":\"K\",\"f\":\"" f "\",\"v\":" v  \
+    "}"
 
 static int apply(merge_entity *e, const char *line)
 {
@@ -184,8 +180,10 @@ static void the_later_stamp_wins_per_field(void **state)
 {
     (void)state;
     merge_entity e = { 0 };
-    assert_int_equal(apply(&e, OP("05", "a", "1", "msg.add", "*", "{\"state\":\"running\",\"role\":\"user\"}")), MERGE_CHANGED);
-    assert_int_equal(apply(&e, OP("05", "a", "1", "msg.add", "*", "{\"state\":\"running\",\"role\":\"user\"}")), MERGE_NOTHING);
+    assert_int_equal(apply(&e, OP("05", "a", "1", "msg.add", "*", "{\"state\":\"running\",\"role\":\"user\"}")),
+                     MERGE_CHANGED);
+    assert_int_equal(apply(&e, OP("05", "a", "1", "msg.add", "*", "{\"state\":\"running\",\"role\":\"user\"}")),
+                     MERGE_NOTHING);
     assert_int_equal(apply(&e, OP("04", "z", "9", "msg.set", "state", "\"old\"")), MERGE_NOTHING);
     assert_int_equal(apply(&e, OP("05", "b", "1", "msg.set", "state", "\"complete\"")), MERGE_CHANGED);
     assert_true(hearth_str_is(hearth_as_str(merge_get(&e, "state")), "complete"));
@@ -209,7 +207,8 @@ static void a_tombstone_can_be_lifted_later_not_earlier(void **state)
 static void one_stamp_with_two_values_is_damage_that_converges(void **state)
 {
     (void)state;
-    const char  *one = OP("05", "a", "1", "msg.set", "state", "\"x\""), *two = OP("05", "a", "1", "msg.set", "state", "\"y\"");
+    const char *one = OP("05", "a", "1", "msg.set", "state", "\"x\""),
+               *two = OP("05", "a", "1", "msg.set", "state", "\"y\"");
     merge_entity e = { 0 }, f = { 0 };
     apply(&e, one);
     assert_int_equal(apply(&e, two), MERGE_DAMAGED);
@@ -230,8 +229,14 @@ static void hostile_fields_stay_out(void **state)
     merge_deinit(&e);
     for (int i = 0; i < 300; i++) {
         char up[160], down[160];
-        snprintf(up, sizeof up, "{\"h\":\"0000000000000001\",\"d\":\"a\",\"n\":%d,\"o\":\"msg.set\",\"k\":\"K\",\"f\":\"f%03d\",\"v\":1}", i + 1, i);
-        snprintf(down, sizeof down, "{\"h\":\"0000000000000001\",\"d\":\"a\",\"n\":%d,\"o\":\"msg.set\",\"k\":\"K\",\"f\":\"f%03d\",\"v\":1}", 300 - i, 299 - i);
+        snprintf(
+            up, sizeof up,
+            "{\"h\":\"0000000000000001\",\"d\":\"a\",\"n\":%d,\"o\":\"msg.set\",\"k\":\"K\",\"f\":\"f%03d\",\"v\":1}",
+            i + 1, i);
+        snprintf(
+            down, sizeof down,
+            "{\"h\":\"0000000000000001\",\"d\":\"a\",\"n\":%d,\"o\":\"msg.set\",\"k\":\"K\",\"f\":\"f%03d\",\"v\":1}",
+            300 - i, 299 - i);
         apply(&e, up);
         apply(&f, down);
     }
@@ -251,7 +256,8 @@ static void hostile_fields_stay_out(void **state)
 static void a_damaged_entry_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "x", "{\"s\":[],\"f\":{\"a\":[0,1]}}", "{\"s\":[[\"zz\",\"d\",1]],\"f\":{\"a\":[0,1]}}",
+    static const char *const bad[] = { "x", "{\"s\":[],\"f\":{\"a\":[0,1]}}",
+                                       "{\"s\":[[\"zz\",\"d\",1]],\"f\":{\"a\":[0,1]}}",
                                        "{\"s\":[[\"0000000000000001\",\"d\",1]],\"f\":{\"a\":[0]}}" };
     for (size_t i = 0; i < HEARTH_COUNT(bad); i++) {
         merge_entity e;

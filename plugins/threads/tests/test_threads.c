@@ -37,17 +37,17 @@ static fake_call *call(fakehost *f, const char *method, const char *fmt, ...)
     return c;
 }
 
-#define MUST(name, f, method, ...)                            \
-    fake_call *name = call(f, method, __VA_ARGS__);           \
-    if (name->code < 0)                                       \
+#define MUST(name, f, method, ...)                                                                                     \
+    fake_call *name = call(f, method, __VA_ARGS__);                                                                    \
+    if (name->code < 0)                                                                                                \
     fail_msg("%s line %d: %s", method, __LINE__, name->err.msg)
 
-#define MUST_FAIL(f, expected, method, ...)                   \
-    do {                                                      \
-        fake_call *c_ = call(f, method, __VA_ARGS__);         \
-        assert_int_equal(c_->code, expected);                 \
-        assert_true(c_->err.msg[0]);                          \
-        fake_call_free(c_);                                   \
+#define MUST_FAIL(f, expected, method, ...)                                                                            \
+    do {                                                                                                               \
+        fake_call *c_ = call(f, method, __VA_ARGS__);                                                                  \
+        assert_int_equal(c_->code, expected);                                                                          \
+        assert_true(c_->err.msg[0]);                                                                                   \
+        fake_call_free(c_);                                                                                            \
     } while (0)
 
 static void id_of(const hearth_value *v, char out[27])
@@ -167,7 +167,8 @@ static void deleting_can_be_undone(void **state)
     MUST(d, f, "threads.delete", "{\"id\":\"%s\"}", thread);
     assert_true(hearth_get_bool(d->value, "is_deleted", false));
     fake_call_free(d);
-    MUST_FAIL(f, HEARTH_CONFLICT, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"x\"}", thread);
+    MUST_FAIL(f, HEARTH_CONFLICT, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"x\"}",
+              thread);
     MUST(s, f, "threads.search", "{\"query\":\"keep\"}");
     assert_int_equal(hearth_count(hearth_get(s->value, "hits")), 0);
     fake_call_free(s);
@@ -208,11 +209,14 @@ static void what_is_being_written_changes_in_place(void **state)
     fakehost *f = open_at(NULL);
     char      thread[27], id[27];
     new_thread(f, thread);
-    MUST(c, f, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"assistant\",\"parts\":[],\"state\":\"running\"}", thread);
+    MUST(c, f, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"assistant\",\"parts\":[],\"state\":\"running\"}",
+         thread);
     id_of(c->value, id);
     fake_call_free(c);
     for (int i = 0; i < 3; i++) {
-        MUST(u, f, "threads.message.update", "{\"thread\":\"%s\",\"id\":\"%s\",\"text\":\"so far %d\",\"state\":\"%s\"}", thread, id, i, i < 2 ? "running" : "complete");
+        MUST(u, f, "threads.message.update",
+             "{\"thread\":\"%s\",\"id\":\"%s\",\"text\":\"so far %d\",\"state\":\"%s\"}", thread, id, i,
+             i < 2 ? "running" : "complete");
         assert_text(u->value, "id", id);
         fake_call_free(u);
     }
@@ -266,7 +270,7 @@ static void words_are_found_whatever_their_accents(void **state)
     assert_text(hearth_at(hits, 0), "thread", two); /* a title first */
     assert_text(hearth_at(hits, 1), "thread", one);
     assert_text(hearth_at(hits, 1), "message", hearth_count(hits) ? text_of(hearth_at(hits, 1), "message") : "");
-    bool has_match = false;
+    bool                has_match = false;
     const hearth_value *snippet = hearth_get(hearth_at(hits, 1), "snippet");
     for (size_t i = 0; i < hearth_count(snippet); i++)
         if (hearth_get_bool(hearth_at(snippet, i), "is_match", false)) {
@@ -276,7 +280,8 @@ static void words_are_found_whatever_their_accents(void **state)
     assert_true(has_match);
     fake_call_free(c);
     /* none of these is an operator, and none breaks the search */
-    static const char *const queries[] = { "\\\"", "a AND", "NOT", "cafe OR", "(", "*", "^x", "a:b", "-", "\\u0000", "caf\\\" uber", "NEAR(", "{a b}:" };
+    static const char *const queries[] = { "\\\"", "a AND", "NOT",     "cafe OR",      "(",     "*",     "^x",
+                                           "a:b",  "-",     "\\u0000", "caf\\\" uber", "NEAR(", "{a b}:" };
     for (size_t i = 0; i < HEARTH_COUNT(queries); i++) {
         MUST(q, f, "threads.search", "{\"query\":\"%s\"}", queries[i]);
         fake_call_free(q);
@@ -297,7 +302,9 @@ static void a_turn_begins_in_one_append(void **state)
     fakehost *f = open_at(NULL);
     char      thread[27], answer[27];
     unsigned  before = fakehost_appends(f);
-    MUST(c, f, "threads.turn.begin", "{\"thread\":null,\"question\":{\"text\":\"hello there\"},\"answer\":{\"job\":\"0000000000000007\",\"fallback_model\":\"kindling\"}}");
+    MUST(c, f, "threads.turn.begin",
+         "{\"thread\":null,\"question\":{\"text\":\"hello "
+         "there\"},\"answer\":{\"job\":\"0000000000000007\",\"fallback_model\":\"kindling\"}}");
     assert_int_equal(fakehost_appends(f), before + 1);
     const hearth_value *a = hearth_get(c->value, "answer"), *q = hearth_get(c->value, "question");
     id_of(hearth_get(c->value, "thread"), thread);
@@ -314,15 +321,21 @@ static void a_turn_begins_in_one_append(void **state)
     assert_int_equal(hearth_count(hearth_get(r->value, "messages")), 1);
     fake_call_free(r);
     MUST_FAIL(f, HEARTH_CONFLICT, "threads.message.delete", "{\"thread\":\"%s\",\"id\":\"%s\"}", thread, answer);
-    MUST(e, f, "threads.turn.end", "{\"thread\":\"%s\",\"message\":\"%s\",\"state\":\"complete\",\"text\":\"hi\",\"usage\":{\"prompt_tokens\":3},\"finish_reason\":\"stop\"}", thread, answer);
+    MUST(e, f, "threads.turn.end",
+         "{\"thread\":\"%s\",\"message\":\"%s\",\"state\":\"complete\",\"text\":\"hi\",\"usage\":{\"prompt_tokens\":3},"
+         "\"finish_reason\":\"stop\"}",
+         thread, answer);
     assert_text(e->value, "state", "complete");
     assert_text(e->value, "finish_reason", "stop");
     fake_call_free(e);
-    MUST_FAIL(f, HEARTH_CONFLICT, "threads.turn.end", "{\"thread\":\"%s\",\"message\":\"%s\",\"state\":\"failed\"}", thread, answer);
+    MUST_FAIL(f, HEARTH_CONFLICT, "threads.turn.end", "{\"thread\":\"%s\",\"message\":\"%s\",\"state\":\"failed\"}",
+              thread, answer);
 
     /* another try stands beside it, with the thread's own model when it has one */
     fake_call_free(call(f, "threads.update", "{\"id\":\"%s\",\"model\":\"big\"}", thread));
-    MUST(n, f, "threads.turn.begin", "{\"thread\":\"%s\",\"question\":null,\"answer\":{\"beside\":\"%s\",\"fallback_model\":\"kindling\"}}", thread, answer);
+    MUST(n, f, "threads.turn.begin",
+         "{\"thread\":\"%s\",\"question\":null,\"answer\":{\"beside\":\"%s\",\"fallback_model\":\"kindling\"}}", thread,
+         answer);
     assert_text(hearth_get(n->value, "answer"), "model", "big");
     assert_int_equal(hearth_kind_of(hearth_get(n->value, "question")), HEARTH_NULL);
     fake_call_free(n);
@@ -332,14 +345,18 @@ static void a_turn_begins_in_one_append(void **state)
 static void ids_that_the_caller_chose_are_taken_once(void **state)
 {
     (void)state;
-    fakehost *f = open_at(NULL);
-    static const char begin[] = "{\"id\":\"01J00000000000000000000001\",\"question\":{\"id\":\"01J00000000000000000000002\",\"text\":\"x\"},\"answer\":{\"id\":\"01J00000000000000000000003\"}}";
+    fakehost         *f = open_at(NULL);
+    static const char begin[] =
+        "{\"id\":\"01J00000000000000000000001\",\"question\":{\"id\":\"01J00000000000000000000002\",\"text\":\"x\"},"
+        "\"answer\":{\"id\":\"01J00000000000000000000003\"}}";
     MUST(c, f, "threads.turn.begin", "%s", begin);
     assert_text(hearth_get(c->value, "answer"), "id", "01J00000000000000000000003");
     fake_call_free(c);
     MUST_FAIL(f, HEARTH_CONFLICT, "threads.turn.begin", "%s", begin);
     MUST_FAIL(f, HEARTH_CONFLICT, "threads.create", "{\"id\":\"01J00000000000000000000001\"}");
-    MUST_FAIL(f, HEARTH_CONFLICT, "threads.turn.begin", "{\"thread\":\"01J00000000000000000000001\",\"question\":{\"id\":\"01J00000000000000000000002\",\"text\":\"x\"},\"answer\":{}}");
+    MUST_FAIL(f, HEARTH_CONFLICT, "threads.turn.begin",
+              "{\"thread\":\"01J00000000000000000000001\",\"question\":{\"id\":\"01J00000000000000000000002\",\"text\":"
+              "\"x\"},\"answer\":{}}");
     MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.create", "{\"id\":\"nonsense\"}");
     assert_int_equal(fakehost_free(f), 0);
 }
@@ -364,16 +381,23 @@ static void bad_input_gets_a_clear_error(void **state)
     MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.update", "{\"id\":\"%s\"}", t);
     MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.update", "{\"id\":\"%s\",\"head\":\"" NOBODY "\"}", t);
     MUST_FAIL(f, HEARTH_TOO_LARGE, "threads.update", "{\"id\":\"%s\",\"title\":\"%0500d\"}", t, 1);
-    MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"x\",\"parent\":\"" NOBODY "\"}", t);
-    MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"x\",\"parts\":[]}", t);
-    MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"parts\":[{\"type\":\"image\"}]}", t);
-    MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"parts\":[{\"type\":\"text\"}]}", t);
-    MUST_FAIL(f, HEARTH_TOO_LARGE, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"%05000000d\"}", t, 1);
+    MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.message.add",
+              "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"x\",\"parent\":\"" NOBODY "\"}", t);
+    MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.add",
+              "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"x\",\"parts\":[]}", t);
+    MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.add",
+              "{\"thread\":\"%s\",\"role\":\"user\",\"parts\":[{\"type\":\"image\"}]}", t);
+    MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.add",
+              "{\"thread\":\"%s\",\"role\":\"user\",\"parts\":[{\"type\":\"text\"}]}", t);
+    MUST_FAIL(f, HEARTH_TOO_LARGE, "threads.message.add",
+              "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"%05000000d\"}", t, 1);
     MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.message.update", "{\"thread\":\"%s\",\"id\":\"%s\"}", t, m);
     MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.turn.begin", "{\"thread\":\"%s\",\"question\":{},\"answer\":{}}", t);
     MUST_FAIL(f, HEARTH_INVALID_ARGUMENT, "threads.turn.begin", "{\"thread\":\"%s\",\"answer\":{}}", t);
-    MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.turn.begin", "{\"thread\":\"%s\",\"answer\":{\"beside\":\"" NOBODY "\"}}", t);
-    MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.turn.end", "{\"thread\":\"%s\",\"message\":\"" NOBODY "\",\"state\":\"complete\"}", t);
+    MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.turn.begin", "{\"thread\":\"%s\",\"answer\":{\"beside\":\"" NOBODY "\"}}",
+              t);
+    MUST_FAIL(f, HEARTH_NOT_FOUND, "threads.turn.end",
+              "{\"thread\":\"%s\",\"message\":\"" NOBODY "\",\"state\":\"complete\"}", t);
     MUST(g, f, "threads.get", "{\"id\":\"%s\"}", t);
     assert_int_equal(hearth_count(hearth_get(g->value, "messages")), 1);
     fake_call_free(g);
@@ -449,7 +473,9 @@ static void a_lost_index_is_made_again(void **state)
     check_rebuilt(f, thread, 3);
 
     f = restart(f, folder); /* damaged */
-    fakehost_write(f, "local/index/threads.db", "this is no database, and it is long enough to have a header of one hundred bytes, which SQLite reads first");
+    fakehost_write(
+        f, "local/index/threads.db",
+        "this is no database, and it is long enough to have a header of one hundred bytes, which SQLite reads first");
     fakehost_remove(f, "local/index/threads.db-wal");
     check_rebuilt(f, thread, 3);
     finish(f);
@@ -491,8 +517,10 @@ static void what_other_devices_wrote_is_read(void **state)
     add(f, thread, "user", "from here", m);
     snprintf(name, sizeof name, "threads/%s/01JTHERDEV1CE000000000000B.jsonl", thread);
     snprintf(line, sizeof line,
-             "{\"h\":\"0a00000000000000\",\"d\":\"01JTHERDEV1CE000000000000B\",\"n\":1,\"o\":\"msg.add\",\"k\":\"01K00000000000000000000009\",\"f\":\"*\","
-             "\"v\":{\"role\":\"assistant\",\"parent\":\"%s\",\"parts\":[{\"type\":\"text\",\"text\":\"from there\"}],\"state\":\"running\"}}\n{\"torn",
+             "{\"h\":\"0a00000000000000\",\"d\":\"01JTHERDEV1CE000000000000B\",\"n\":1,\"o\":\"msg.add\",\"k\":"
+             "\"01K00000000000000000000009\",\"f\":\"*\","
+             "\"v\":{\"role\":\"assistant\",\"parent\":\"%s\",\"parts\":[{\"type\":\"text\",\"text\":\"from "
+             "there\"}],\"state\":\"running\"}}\n{\"torn",
              m);
     fakehost_append(f, name, line);
     MUST(c, f, "threads.get", "{\"id\":\"%s\"}", thread); /* opening looks */
@@ -504,7 +532,9 @@ static void what_other_devices_wrote_is_read(void **state)
     fake_call_free(r);
 
     f = restart(f, folder); /* while we were away */
-    fakehost_append(f, name, "\n{\"h\":\"0a00000000000001\",\"d\":\"01JTHERDEV1CE000000000000B\",\"n\":2,\"o\":\"meta.set\",\"k\":\"x\",\"f\":\"title\",\"v\":\"Theirs\"}\n");
+    fakehost_append(f, name,
+                    "\n{\"h\":\"0a00000000000001\",\"d\":\"01JTHERDEV1CE000000000000B\",\"n\":2,\"o\":\"meta.set\","
+                    "\"k\":\"x\",\"f\":\"title\",\"v\":\"Theirs\"}\n");
     MUST(l, f, "threads.list", "{}");
     assert_text(hearth_at(hearth_get(l->value, "threads"), 0), "title", "Theirs");
     fake_call_free(l);
@@ -544,7 +574,8 @@ static void a_failed_append_is_told_and_its_number_not_used_again(void **state)
     new_thread(f, thread);
     for (size_t bytes = 0; bytes < 400; bytes += 40) {
         fakehost_fail_append(f, HEARTH_DISK_FULL, bytes);
-        MUST_FAIL(f, HEARTH_DISK_FULL, "threads.message.add", "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"lost or not\"}", thread);
+        MUST_FAIL(f, HEARTH_DISK_FULL, "threads.message.add",
+                  "{\"thread\":\"%s\",\"role\":\"user\",\"text\":\"lost or not\"}", thread);
         add(f, thread, "user", "kept", m);
     }
     f = restart(f, folder);
@@ -621,7 +652,8 @@ static void a_crash_at_any_step_loses_nothing_acknowledged(void **state)
             bool is_there = false;
             snprintf(json, sizeof json, "m%d", i);
             for (size_t k = 0; k < hearth_count(messages); k++)
-                is_there |= hearth_str_is(hearth_get_str(hearth_at(hearth_get(hearth_at(messages, k), "parts"), 0), "text"), json);
+                is_there |= hearth_str_is(
+                    hearth_get_str(hearth_at(hearth_get(hearth_at(messages, k), "parts"), 0), "text"), json);
             assert_true(is_there || !is_acknowledged[i]);
         }
         fake_call_free(c);
