@@ -33,10 +33,11 @@ struct fake_host {
     void                *method_self;
     pthread_t            worker;
     pthread_mutex_t      lock; /* guards everything below, and what is pushed to calls */
-    pthread_cond_t       loop_wake, worker_wake;
+    pthread_cond_t       loop_wake, worker_wake, release;
     tasks                loop_tasks, worker_tasks;
     bool                 is_worker_busy, is_ending;
     fake_call           *calls; /* not answered yet */
+    unsigned             answers;
     atomic_uint          pushes;
     atomic_long          allocations;
 };
@@ -137,6 +138,7 @@ static void answer(fake_call *c, hearth_code code, hearth_value *value)
     c->code = code;
     c->value = value;
     c->is_done = true;
+    c->order = ++h->answers;
     for (fake_call **at = &h->calls; *at; at = &(*at)->next) {
         if (*at == c) {
             *at = c->next;
@@ -196,6 +198,11 @@ static void host_push_many(hearth_ctx *ctx, const hearth_push_item *items, size_
         push_one(call_of(items[i].req), &items[i].event);
     }
     pthread_cond_signal(&h->loop_wake); /* conditions of fake_host_until may be met now */
+    for (size_t i = 0; i < n; i++) {
+        const fake_call *c = call_of(items[i].req);
+        while (c->is_held && (c->texts >= 3 || c->progresses >= 1))
+            pthread_cond_wait(&h->release, &h->lock);
+    }
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -347,6 +354,10 @@ void fake_call_cancel(fake_call *c)
     pthread_mutex_unlock(&c->host->lock);
     if (is_open && c->on_cancel)
         c->on_cancel(c->on_cancel_arg);
+    pthread_mutex_lock(&c->host->lock);
+    c->is_held = false;
+    pthread_cond_broadcast(&c->host->release);
+    pthread_mutex_unlock(&c->host->lock);
 }
 
 void fake_call_free(fake_call *c)
@@ -415,6 +426,7 @@ fake_host *fake_host_new(const hearth_plugin *(*entry)(const hearth_host_api *),
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->loop_wake, NULL);
     pthread_cond_init(&h->worker_wake, NULL);
+    pthread_cond_init(&h->release, NULL);
     if (pthread_create(&h->worker, NULL, work, h) != 0)
         DIE("no thread");
     h->plugin = entry(&table);
@@ -450,6 +462,7 @@ void fake_host_free(fake_host *h)
         DIE("%ld pieces of memory were not given back", atomic_load(&h->allocations));
     pthread_cond_destroy(&h->loop_wake);
     pthread_cond_destroy(&h->worker_wake);
+    pthread_cond_destroy(&h->release);
     pthread_mutex_destroy(&h->lock);
     free(h);
 }

@@ -24,6 +24,8 @@ typedef struct fake_call {
     fake_host    *host;
     hearth_value *params;
     bool          is_done, is_cancelled;
+    bool          is_held; /* set by a test: the third text or the first progress stops the engine until it is cancelled */
+    unsigned      order; /* of its answer among all, from 1 */
     hearth_fn     on_cancel;
     void         *on_cancel_arg;
 
@@ -53,7 +55,7 @@ void fake_host_until(fake_host *h, bool (*is_met)(void *arg), void *arg);
 /* Starts a call and waits. */
 fake_call *fake_host_call(fake_host *h, const char *method, const char *params);
 
-/* Calls of hearth_push_many so far, and lines logged as errors. */
+/* Calls of hearth_push_many so far. */
 unsigned fake_host_pushes(const fake_host *h);
 
 #endif

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'lib'))
 
 import suite  # noqa: E402
-from daemon import ROOT, Daemon, RpcError, text_of  # noqa: E402
+from restart import ROOT, Restartable, RpcError, text_of  # noqa: E402
 
 MKGGUF = HERE.parent / 'tools/mkgguf.py'
 GOLDEN = HERE / 'golden.json'
@@ -35,6 +35,7 @@ PROMPTS = [
      {'role': 'user', 'content': 'What is my name?'}],
 ]
 LIMIT = 120
+WRITES_GOLDEN = '--write-golden' in sys.argv
 
 
 def greedy(d, messages, **more):
@@ -45,13 +46,13 @@ def user(text):
     return [{'role': 'user', 'content': text}]
 
 
-@suite.case
+@suite.test
 def greedy_answers_are_the_golden_ones():
-    with Daemon() as d:
+    with Restartable() as d:
         answers = [greedy(d, messages) for messages in PROMPTS]
         now = [{'messages': messages, 'text': a['text'], 'completion_tokens': a['usage']['completion_tokens']}
                for messages, a in zip(PROMPTS, answers)]
-        if '--write-golden' in sys.argv:
+        if WRITES_GOLDEN:
             GOLDEN.write_text(json.dumps(now, indent=1, ensure_ascii=False) + '\n')
         assert now == json.loads(GOLDEN.read_text()), json.dumps(now, indent=1, ensure_ascii=False)
         for a in answers:
@@ -59,9 +60,9 @@ def greedy_answers_are_the_golden_ones():
         return ' | '.join(one['text'][:40] for one in now)
 
 
-@suite.case
+@suite.test
 def an_answer_stops_at_the_end_of_the_turn():
-    with Daemon() as d:
+    with Restartable() as d:
         turn = d.rpc('chat.send', {'thread': None, 'text': 'Hello!', 'model': 'kindling', 'options': {'temperature': 0, 'max_tokens': 400}})
         answer = turn['answer']
         assert answer['finish_reason'] == 'stop' and answer['state'] == 'complete', answer
@@ -71,19 +72,19 @@ def an_answer_stops_at_the_end_of_the_turn():
         assert cut['finish_reason'] == 'length' and cut['usage']['completion_tokens'] == 3, cut
 
 
-@suite.case
+@suite.test
 def stop_strings_end_an_answer_before_them():
-    with Daemon() as d:
+    with Restartable() as d:
         whole = greedy(d, PROMPTS[0])['text']
         word = whole.split()[3]
         cut = greedy(d, PROMPTS[0], stop=[word])
         assert cut['text'] == whole[:whole.index(word)] and cut['finish_reason'] == 'stop', (whole, cut)
 
 
-@suite.case
+@suite.test
 def four_streams_at_once_say_what_each_says_alone():
     prompts = [PROMPTS[0], PROMPTS[1], PROMPTS[2], user('Tell me a short story.')]
-    with Daemon() as d:
+    with Restartable() as d:
         d.rpc('inference.load', {'model': 'kindling', 'settings': {'slots': 4}})
         alone = [greedy(d, messages)['text'] for messages in prompts]
         together, events = [None] * 4, [0] * 4
@@ -107,18 +108,18 @@ def four_streams_at_once_say_what_each_says_alone():
         assert all(count > 1 for count in events), f'not streamed: {events}'
 
 
-@suite.case
+@suite.test
 def the_same_seed_draws_the_same_answer():
-    with Daemon() as d:
+    with Restartable() as d:
         def draw(seed):
             return greedy(d, user('Tell me something.'), temperature=1.5, top_p=1, min_p=0, top_k=0, seed=seed)['text']
         assert draw(11) == draw(11)
         assert len({draw(seed) for seed in range(5)}) > 1, 'the seed has no effect'
 
 
-@suite.case
+@suite.test
 def a_cancelled_answer_frees_its_place_at_once():
-    with Daemon() as d:
+    with Restartable() as d:
         d.rpc('inference.load', {'model': 'kindling', 'settings': {'slots': 1}})
         for _ in range(5):
             line = d.line()
@@ -136,9 +137,9 @@ def a_cancelled_answer_frees_its_place_at_once():
         assert greedy(d, PROMPTS[1])['text'] == json.loads(GOLDEN.read_text())[1]['text'], 'a cancelled answer left something behind'
 
 
-@suite.case
+@suite.test
 def a_prompt_over_the_context_names_both_numbers():
-    with Daemon() as d:
+    with Restartable() as d:
         try:
             greedy(d, user('many words here ' * 3000))
             raise AssertionError('it was accepted')
@@ -154,10 +155,10 @@ def damages():
     return dict(line.split() for line in lines.splitlines())
 
 
-@suite.case
+@suite.test
 def damaged_model_files_are_named_with_their_reason():
     kinds = damages()
-    with Daemon() as d:
+    with Restartable() as d:
         folder = d.data / 'models'
         folder.mkdir(exist_ok=True)
         subprocess.run([sys.executable, MKGGUF, folder, '--damage', 'all'], check=True)
@@ -189,9 +190,9 @@ def damaged_model_files_are_named_with_their_reason():
         return f'{len(kinds)} kinds of damage'
 
 
-@suite.case
+@suite.test
 def a_file_that_vanishes_or_shrinks_is_named():
-    with Daemon() as d, tempfile.TemporaryDirectory() as outside:
+    with Restartable() as d, tempfile.TemporaryDirectory() as outside:
         path = pathlib.Path(outside) / 'away.gguf'
         path.write_bytes(MODEL.read_bytes())
         model = d.rpc('models.add', {'path': str(path)})['id']
@@ -211,11 +212,11 @@ def free_port():
         return s.getsockname()[1]
 
 
-@suite.case
+@suite.test
 def llama_server_says_the_same():
     server = os.environ.get('LLAMA_SERVER')
     if not server:
-        suite.skip('LLAMA_SERVER names none')
+        raise suite.Skip('LLAMA_SERVER names none')
     port = free_port()
     child = subprocess.Popen([server, '-m', str(MODEL), '--host', '127.0.0.1', '--port', str(port), '-t', '1', '-np', '1', '--offline'],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -240,4 +241,5 @@ def llama_server_says_the_same():
         child.wait()
 
 
-suite.main([name for name in sys.argv[1:] if not name.startswith('--')])
+sys.argv[1:] = [name for name in sys.argv[1:] if name != '--write-golden']
+sys.exit(suite.run())

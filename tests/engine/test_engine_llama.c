@@ -555,6 +555,7 @@ static void test_cancel_while_writing(void **state)
 {
     (void)state;
     fake_call *c = fake_call_start(host, "engine.submit", "{" STORY GREEDY ",\"ignore_eos\":true}");
+    c->is_held = true; /* it cannot come to an end before it is cancelled */
     fake_host_until(host, has_three_texts, c);
     fake_call_cancel(c);
     fake_host_wait(host, c);
@@ -575,6 +576,7 @@ static void test_cancel_while_reading(void **state)
     snprintf(params, sizeof params, "{\"prompt\":\"%s\"}", prompt);
     fake_call *other = fake_call_start(h, "engine.submit", "{" STORY GREEDY ",\"max_tokens\":100}");
     fake_call *c = fake_call_start(h, "engine.submit", params);
+    c->is_held = true;
     fake_host_until(h, has_progress, c);
     fake_call_cancel(c);
     fake_host_wait(h, c);
@@ -601,6 +603,7 @@ static void test_an_abort_storm_leaves_nothing(void **state)
         if (i % 3 == 0)
             fake_call_cancel(c[i]); /* while it is prepared */
     }
+    c[1]->is_held = true;
     fake_host_until(host, has_three_texts, c[1]);
     for (int i = 0; i < CALLS; i++)
         fake_call_cancel(c[i]); /* while it waits or writes */
@@ -636,17 +639,21 @@ static void test_lanes_take_turns(void **state)
 {
     (void)state;
     fake_host *h = open_host(kindling, "{\"slots\":1}");
-    fake_call *many[6];
-    for (int i = 0; i < 6; i++)
-        many[i] = fake_call_start(h, "engine.submit", "{" STORY GREEDY ",\"max_tokens\":30,\"ignore_eos\":true,\"lane\":1}");
-    fake_host_until(h, has_three_texts, many[0]);
-    fake_call *one = fake_host_call(h, "engine.submit", "{" HELLO GREEDY ",\"lane\":2}");
-    assert_int_equal(one->code, HEARTH_OK);
-    assert_false(many[5]->is_done); /* it came later and did not wait for all */
-    for (int i = 0; i < 6; i++) {
-        fake_host_wait(h, many[i]);
+    fake_call *first = fake_call_start(h, "engine.submit", "{" STORY GREEDY ",\"ignore_eos\":true,\"lane\":1}");
+    fake_call *many[4];
+    first->is_held = true;
+    fake_host_until(h, has_three_texts, first); /* it holds the slot while the others line up */
+    for (int i = 0; i < 4; i++)
+        many[i] = fake_call_start(h, "engine.submit", "{" HELLO GREEDY ",\"lane\":1}");
+    fake_call *one = fake_call_start(h, "engine.submit", "{" HELLO GREEDY ",\"lane\":2}");
+    fake_call_free(fake_host_call(h, "engine.tokenize", "{\"text\":\"x\"}")); /* workers keep order: all five wait now */
+    fake_call_cancel(first);
+    fake_host_wait(h, many[3]);
+    assert_true(one->is_done);
+    assert_true(many[0]->order < one->order && one->order < many[1]->order && many[1]->order < many[3]->order);
+    for (int i = 0; i < 4; i++)
         fake_call_free(many[i]);
-    }
+    fake_call_free(first);
     fake_call_free(one);
     fake_host_free(h);
 }
@@ -658,6 +665,7 @@ static void test_dispose_in_mid_answer(void **state)
     fake_call *c[4];
     for (int i = 0; i < 4; i++)
         c[i] = fake_call_start(h, "engine.submit", "{" STORY GREEDY ",\"ignore_eos\":true}");
+    c[0]->is_held = true;
     fake_host_until(h, has_three_texts, c[0]);
     fake_host_free(h); /* cancels, waits, disposes, counts memory */
     for (int i = 0; i < 4; i++)
