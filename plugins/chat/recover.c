@@ -48,7 +48,8 @@ static void end(recover *r)
     }
     if (r->interrupted > 0)
         hearth_log(r->c->ctx, HEARTH_LOG_INFO,
-                   "%zu answers were interrupted when the last run ended; what they had is kept", r->interrupted);
+                   "the last run ended in the middle of an answer (%zu of them); what there was of it is kept",
+                   r->interrupted);
     recover_free(r);
 }
 
