@@ -412,6 +412,9 @@ hearth_code gguf_read(const gguf_source *source, gguf_info *info, hearth_err *er
     if (!info->architecture[0])
         return hearth_err_set(err, HEARTH_DAMAGED, "gguf", "the header does not name an architecture");
     HEARTH_TRY(read_tensors(&r));
+    /* An engine takes its layers' word for it and aborts; a first part of several may well have no tensors of its own. */
+    if (info->tensor_count > 0 && info->split_count < 2 && info->block_count > info->tensor_count)
+        return damaged(&r, "it claims more layers than it has tensors");
     name_quantization(&r);
     return HEARTH_OK;
 }

@@ -30,7 +30,7 @@ GOLDEN = HERE / 'golden.json'
 MODEL = ROOT / 'models/kindling/kindling.gguf'
 PROMPTS = [
     [{'role': 'user', 'content': 'Hello! Who are you?'}],
-    [{'role': 'user', 'content': 'What is 2 plus 3?'}],
+    [{'role': 'user', 'content': 'Hello!'}],
     [{'role': 'user', 'content': 'My name is Ada.'}, {'role': 'assistant', 'content': 'Nice to meet you, Ada!'},
      {'role': 'user', 'content': 'What is my name?'}],
 ]
@@ -130,7 +130,7 @@ def a_cancelled_answer_frees_its_place_at_once():
             line.notify('rpc.cancel', {'id': asked})
             while (message := line.next()).get('id') != asked:
                 pass
-            assert message['error']['data']['name'] == 'cancelled', message
+            assert message['result']['finish_reason'] == 'cancelled', message
             busy = suite.until(lambda: [one for one in d.rpc('inference.loaded')['models'] if one['slots_busy'] == 0], 'the slot is free')
             assert busy
             line.close()
