@@ -49,6 +49,7 @@ def run(at_end=lambda: None):
         name = f'{function.__module__}.{function.__name__}'
         if words and not any(word in name for word in words):
             continue
+        began = time.monotonic()
         try:
             said = function()
         except Skip as reason:
@@ -62,7 +63,7 @@ def run(at_end=lambda: None):
                 break
         else:
             passed += 1
-            print(f'ok   {name}{f": {said}" if said else ""}', flush=True)
+            print(f'ok   {name} ({time.monotonic() - began:.1f} s){f": {said}" if said else ""}', flush=True)
     try:
         at_end()
     except Exception as error:
