@@ -44,7 +44,7 @@ typedef struct client_daemon {
     int     owner_fd; /* its other end tells the daemon that we are gone */
 } client_daemon;
 
-/* Starts one and waits until it is ready. Errors: unavailable with what it said, deadline, io. */
+/* Starts one and waits until it is ready. Errors: what it failed with (conflict: another one has the folder), deadline, not_found, io. */
 hearth_code client_daemon_start(client_daemon *d, const char *executable, const char *data_dir, uint32_t start_ms, hearth_err *err);
 /* Lets it end and waits for that; kills it when it takes over 10 s. */
 void client_daemon_stop(client_daemon *d);

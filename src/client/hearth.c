@@ -22,31 +22,27 @@ static hearth_options known_options(const hearth_options *given)
     return o;
 }
 
-/* Somebody else started a daemon for the same folder at the same moment: theirs will listen soon. */
-static hearth_code attach_to_other(hearth *h, const char *data_dir)
-{
-    uint64_t deadline = client_now_ms() + OTHERS_MS;
-    do {
-        if (client_link_open(&h->link, data_dir, NULL) >= 0)
-            return HEARTH_OK;
-        poll(NULL, 0, RETRY_MS);
-    } while (client_now_ms() < deadline);
-    return HEARTH_UNAVAILABLE;
-}
-
+/* When another program started a daemon for the same folder at the same moment, theirs either listens soon or ends with its
+ * own program and leaves the folder to us: so both are tried in turn. */
 static hearth_code start(hearth *h, const hearth_options *o, const char *data_dir, hearth_err *err)
 {
     char        executable[CLIENT_PATH];
-    hearth_err  why = { 0 };
     const char *which = o->executable ? o->executable : executable;
+    uint64_t    deadline = client_now_ms() + OTHERS_MS;
     if (!o->executable)
         client_executable(executable);
-    hearth_code code = client_daemon_start(&h->daemon, which, data_dir, o->start_ms, &why);
-    if (code >= 0)
-        return client_link_open(&h->link, data_dir, err);
-    if (strstr(why.msg, "in use by") && attach_to_other(h, data_dir) >= 0)
-        return HEARTH_OK;
-    return hearth_err_set(err, code, why.where, "%s", why.msg);
+    for (;;) {
+        hearth_err  why = { 0 };
+        hearth_code code = client_daemon_start(&h->daemon, which, data_dir, o->start_ms, &why);
+        if (code >= 0)
+            return client_link_open(&h->link, data_dir, err);
+        if (code == HEARTH_CONFLICT)
+            poll(NULL, 0, RETRY_MS);
+        if (code == HEARTH_CONFLICT && client_link_open(&h->link, data_dir, NULL) >= 0)
+            return HEARTH_OK;
+        if (code != HEARTH_CONFLICT || client_now_ms() > deadline)
+            return hearth_err_set(err, code, why.where, "%s", why.msg);
+    }
 }
 
 static hearth_code attach(hearth *h, const hearth_options *o, hearth_err *err)

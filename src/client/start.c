@@ -55,19 +55,38 @@ static int spawn(const char *executable, const char *data_dir, int owner, int sa
     return e;
 }
 
-/* The last line that the daemon meant for a person. */
-static void last_words(const hearth_buf *said, char *out, size_t size)
+static hearth_code code_named(hearth_str name)
+{
+#define XX(NAME, lower, code, http, rpc, text) \
+    if (hearth_str_is(name, #lower))           \
+        return HEARTH_##NAME;
+    HEARTH_ERRORS(XX)
+#undef XX
+    return HEARTH_OK;
+}
+
+/* The last line that the daemon meant for us: "hearth: conflict: the data folder …". */
+static hearth_code last_words(const hearth_buf *said, char *out, size_t size)
 {
     static const char mark[] = "hearth: ";
+    hearth_code       code = HEARTH_UNAVAILABLE;
     snprintf(out, size, "it said nothing");
     for (size_t at = 0; at < said->n;) {
         const char *end = memchr(said->p + at, '\n', said->n - at);
-        size_t      n = end ? (size_t)(end - said->p) - at : said->n - at;
-        hearth_str  line = { said->p + at, n };
-        if (hearth_str_starts(line, mark))
-            hearth_str_copy(out, size, (hearth_str){ line.p + sizeof mark - 1, line.n - sizeof mark + 1 });
-        at += n + 1;
+        hearth_str  line = { said->p + at, end ? (size_t)(end - said->p) - at : said->n - at };
+        at += line.n + 1;
+        if (!hearth_str_starts(line, mark))
+            continue;
+        line = (hearth_str){ line.p + sizeof mark - 1, line.n - sizeof mark + 1 };
+        const char *colon = memchr(line.p, ':', line.n);
+        hearth_str  name = { line.p, colon ? (size_t)(colon - line.p) : 0 };
+        if (code_named(name) < 0 && line.n > name.n + 2) {
+            code = code_named(name);
+            line = (hearth_str){ colon + 2, line.n - name.n - 2 };
+        }
+        hearth_str_copy(out, size, line);
     }
+    return code;
 }
 
 static bool is_ready(const hearth_buf *said)
@@ -97,11 +116,11 @@ static hearth_code await_ready(int said_fd, uint32_t start_ms, const char *execu
         ssize_t got = n > 0 ? read(said_fd, piece, sizeof piece) : -1;
         if (got > 0 && hearth_buf_append(&said, piece, (size_t)got) >= 0)
             continue;
-        last_words(&said, words, sizeof words);
+        code = last_words(&said, words, sizeof words);
         if (n == 0)
             code = hearth_err_set(err, HEARTH_DEADLINE, "hearth", "the daemon %s was not ready in time; %s", executable, words);
         else
-            code = hearth_err_set(err, HEARTH_UNAVAILABLE, "hearth", "%s", words);
+            hearth_err_set(err, code, "hearth", "%s", words);
         break;
     }
     hearth_buf_deinit(&said);

@@ -41,9 +41,14 @@ static void say(const char *what, const char *more)
     fflush(stdout);
 }
 
-static void complain(const char *msg)
+/* A program that started us (--until-eof) also reads the error's name, so that it need not guess from the words. */
+static void complain(const serve *s, const hearth_err *err)
 {
-    fprintf(stderr, "hearth: %s\n", msg);
+    const char *msg = err->msg[0] ? err->msg : hearth_code_text(err->code);
+    if (s->o->until_eof >= 0)
+        fprintf(stderr, "hearth: %s: %s\n", hearth_code_name(err->code), msg);
+    else
+        fprintf(stderr, "hearth: %s\n", msg);
 }
 
 /* -- stop ------------------------------------------------------------------------------------------------------- */
@@ -104,7 +109,7 @@ static void open_page(serve *s)
         say("open ", url.p);
         client_start_browser(url.p);
     } else {
-        complain(err.msg);
+        complain(s, &err);
     }
     hearth_buf_deinit(&url);
 }
@@ -112,11 +117,12 @@ static void open_page(serve *s)
 /* The listener's own words do not know how it was asked for. */
 static void complain_of_listener(const serve *s, const hearth_err *err)
 {
+    hearth_err ours = { 0 };
     if (err->code == HEARTH_CONFLICT && s->o->host)
-        fprintf(stderr, "hearth: port %u of %s is in use by another program; stop that, or choose another port with --listen %s:PORT (0 picks a free one)\n",
-                s->o->port, s->o->host, s->o->host);
-    else
-        complain(err->msg);
+        hearth_err_set(&ours, HEARTH_CONFLICT, "serve",
+                       "port %u of %s is in use by another program; stop that, or choose another port with --listen %s:PORT (0 picks a free one)",
+                       s->o->port, s->o->host, s->o->host);
+    complain(s, ours.code < 0 ? &ours : err);
 }
 
 static void announce(serve *s)
@@ -141,7 +147,8 @@ static void on_ready(void *arg, hearth_code code, const hearth_err *err)
     if (s->is_stopping)
         return;
     if (code < 0) {
-        complain(err && err->msg[0] ? err->msg : hearth_code_text(code));
+        why.code = code;
+        complain(s, err && err->code < 0 ? err : &why);
         stop(s, 1);
     } else if (face_listen(s->face, &why) < 0) {
         complain_of_listener(s, &why);
@@ -212,7 +219,8 @@ int serve_run(const cli_serve_options *o)
     log_set_level(log_level_of(getenv("HEARTH_LOG")));
     hearth_code code = start(&s, &err);
     if (code < 0) {
-        complain(err.msg[0] ? err.msg : hearth_code_text(code));
+        err.code = err.code < 0 ? err.code : code;
+        complain(&s, &err);
         s.status = 1;
     }
     if (code < 0 && s.kernel)

@@ -164,7 +164,7 @@ def websocket_misuse():
         (lambda ws: ws.frame(TEXT, b'\xff\xfe'), 1007),
         (lambda ws: ws.frame(TEXT, b'{}', masked=False), 1002),
         (lambda ws: ws.frame(3, b''), 1002),
-        (lambda ws: ws.socket.sendall(b'\x81\xff' + (1 << 40).to_bytes(8, 'big') + b'mask'), 1009),
+        (lambda ws: ws.socket.sendall(b'\x81\xff' + (1 << 40).to_bytes(8, 'big') + b'mask?'), 1009),
     ]
     for misuse, code in cases:
         ws = WebSocket(d.port, d.bearer)
