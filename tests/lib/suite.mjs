@@ -8,6 +8,7 @@ export async function runFiles(files, { timeout, only } = {}) {
   const ms = ({ duration_ms }) => `${(duration_ms / 1000).toFixed(1)} s`;
   stream.on('test:pass', ({ name, skip, todo, details, file }) => {
     if (details.type === 'suite' || name === file) return;
+    if (only?.length && skip === 'test name does not match pattern') return;
     const isSkipped = skip !== undefined || todo !== undefined;
     totals[isSkipped ? 'skipped' : 'passed']++;
     console.log(`${isSkipped ? 'skipped ' : 'ok      '} ${name} (${ms(details)})${typeof skip === 'string' ? `: ${skip}` : ''}`);
