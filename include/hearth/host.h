@@ -109,7 +109,7 @@ typedef struct hearth_spawn_options {
     const hearth_str *write_paths;
     size_t            write_count;
     uint32_t          start_ms;   /* from spawn to active; 0: 10,000 */
-    uint32_t          silence_ms; /* an unanswered health question for so long is a hang; 0: 30,000 */
+    uint32_t          silence_ms; /* an unanswered health question for so long is a hang; 0: 10,000 */
     /* HEARTH_CHILD_READY once; HEARTH_CHILD_GONE once, with the reason. After GONE the id is dead and every
      * call that was under way has failed with `crashed`. */
     void (*on_state)(void *self, hearth_id child, hearth_child_state state, const hearth_err *err);

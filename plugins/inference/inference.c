@@ -111,6 +111,10 @@ static void fly(flight *f)
     hearth_value       *params = f->params;
     f->params = NULL;
     f->is_flying = true;
+    if (strcmp(f->method, "engine.submit") == 0) {
+        params_advise(params, hearth_get(f->runner->model, "recommended"));
+        params_advise(params, hearth_get(f->runner->opened, "sampling"));
+    }
     runner_begin(f->runner);
     hearth_call(f->req, f->method, params, &options, on_done, f);
 }

@@ -97,6 +97,17 @@ hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_
     return out;
 }
 
+void params_advise(hearth_value *params, const hearth_value *advice)
+{
+    static const char *const sampling[] = { "temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
+                                            "presence_penalty", "frequency_penalty" };
+    for (size_t i = 0; i < HEARTH_COUNT(sampling); i++) {
+        const hearth_value *v = given(advice, sampling[i]);
+        if (v && !hearth_get(params, sampling[i]))
+            hearth_put_ref(params, sampling[i], v);
+    }
+}
+
 hearth_value *params_for_open(hearth_ctx *ctx, const hearth_value *files, const hearth_value *settings,
                               const hearth_value *general)
 {

@@ -12,6 +12,10 @@
 hearth_value *params_for_submit(hearth_ctx *ctx, const hearth_value *in, uint64_t lane, hearth_err *err,
                                 const char **param);
 
+/* What the request leaves open about sampling, the model's makers may have said: fills `params` of engine.submit from
+ * `advice` ({temperature, top_k, …}, NULL: none). Whoever is asked first wins. Thread: any. */
+void params_advise(hearth_value *params, const hearth_value *advice);
+
 /* For engine.open: what a person set for all models, under what the call says of this one. Owner: the caller. */
 hearth_value *params_for_open(hearth_ctx *ctx, const hearth_value *files, const hearth_value *settings,
                               const hearth_value *general);

@@ -19,6 +19,7 @@
 #include "face/face.h"
 #include "hearth_config.h"
 #include "io/frame.h"
+#include "io/machine.h"
 #include "kernel/folder.h"
 
 typedef struct serve {
@@ -53,10 +54,7 @@ static void complain(const serve *s, const hearth_err *err)
 
 /* -- stop ------------------------------------------------------------------------------------------------------- */
 
-static void kernel_stopped(void *arg)
-{
-    loop_stop(((serve *)arg)->loop);
-}
+static void kernel_stopped(void *arg) { loop_stop(((serve *)arg)->loop); }
 
 static void face_stopped(void *arg)
 {
@@ -120,7 +118,8 @@ static void complain_of_listener(const serve *s, const hearth_err *err)
     hearth_err ours = { 0 };
     if (err->code == HEARTH_CONFLICT && s->o->host)
         hearth_err_set(&ours, HEARTH_CONFLICT, "serve",
-                       "port %u of %s is in use by another program; stop that, or choose another port with --listen %s:PORT (0 picks a free one)",
+                       "port %u of %s is in use by another program; stop that, or choose another port with --listen "
+                       "%s:PORT (0 picks a free one)",
                        s->o->port, s->o->host, s->o->host);
     complain(s, ours.code < 0 ? &ours : err);
 }
@@ -167,7 +166,8 @@ static hearth_code watch_owner(serve *s, hearth_err *err)
         return HEARTH_OK;
     s->owner_fd = fcntl(s->o->until_eof, F_DUPFD_CLOEXEC, 3);
     if (s->owner_fd < 0 || fcntl(s->o->until_eof, F_SETFD, FD_CLOEXEC) < 0)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "serve", "--until-eof %d is no open descriptor", s->o->until_eof);
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "serve", "--until-eof %d is no open descriptor",
+                              s->o->until_eof);
     s->owner = frame_open(s->loop, s->o->until_eof, &handlers, s, err);
     return s->owner ? HEARTH_OK : HEARTH_IO;
 }
@@ -182,7 +182,8 @@ static hearth_code name_socket(serve *s, hearth_err *err)
     s->socket[(size_t)n - strlen("/rpc.sock")] = 0;
     s->local_fd = open(s->socket, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s->local_fd < 0)
-        return hearth_err_set(err, file_code_of_errno(errno), "serve", "%.300s cannot be opened: %s", s->socket, strerror(errno));
+        return hearth_err_set(err, file_code_of_errno(errno), "serve", "%.300s cannot be opened: %s", s->socket,
+                              strerror(errno));
     snprintf(s->socket, sizeof s->socket, "/proc/self/fd/%d/rpc.sock", s->local_fd);
     return HEARTH_OK;
 }
@@ -191,18 +192,31 @@ static hearth_code start(serve *s, hearth_err *err)
 {
     const cli_serve_options *o = s->o;
     HEARTH_TRY(paths_find(&s->paths, err));
+    machine_raise_file_limit();
     s->loop = loop_new(err);
     if (!s->loop)
         return HEARTH_IO;
-    s->kernel = kernel_new(&(kernel_options){ .loop = s->loop, .version = HEARTH_VERSION, .data_dir = o->data_dir,
-                                              .share_dir = s->paths.share_dir, .host_executable = s->paths.plugin_host,
-                                              .core = core_plugins, .kernel_methods = core_kernel_methods, .on_log = log_line }, err);
+    s->kernel = kernel_new(&(kernel_options){ .loop = s->loop,
+                                              .version = HEARTH_VERSION,
+                                              .data_dir = o->data_dir,
+                                              .share_dir = s->paths.share_dir,
+                                              .host_executable = s->paths.plugin_host,
+                                              .core = core_plugins,
+                                              .kernel_methods = core_kernel_methods,
+                                              .on_log = log_line },
+                           err);
     if (!s->kernel)
         return HEARTH_IO;
     HEARTH_TRY(name_socket(s, err));
-    s->face = face_new(s->kernel, &(face_options){ .host = o->host, .port = o->port, .socket_path = s->socket, .hosts = o->hosts,
-                                                   .origins = o->origins, .allow_remote = o->allow_remote,
-                                                   .log_requests = log_level_of(getenv("HEARTH_LOG")) == HEARTH_LOG_DEBUG }, err);
+    s->face = face_new(s->kernel,
+                       &(face_options){ .host = o->host,
+                                        .port = o->port,
+                                        .socket_path = s->socket,
+                                        .hosts = o->hosts,
+                                        .origins = o->origins,
+                                        .allow_remote = o->allow_remote,
+                                        .log_requests = log_level_of(getenv("HEARTH_LOG")) == HEARTH_LOG_DEBUG },
+                       err);
     if (!s->face)
         return HEARTH_IO;
     HEARTH_TRY(watch_owner(s, err));

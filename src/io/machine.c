@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include <uv.h>
 
@@ -21,4 +22,13 @@ void machine_platform(char *out, size_t size)
 int64_t machine_pid(void)
 {
     return uv_os_getpid();
+}
+
+void machine_raise_file_limit(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &l); /* fewer connections, if it says no */
+    }
 }

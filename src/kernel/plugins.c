@@ -7,11 +7,14 @@
 
 #include <stdlib.h>
 
+#include "kernel/manifest.h"
 #include "kernel/settings.h"
+#include "kit/limits.h"
 
 struct plugins {
     kernel *k;
     list    all;
+    schema *form; /* of a manifest */
     /* while starting */
     void (*started)(void *arg, hearth_code code, const hearth_err *err);
     void *started_arg;
@@ -55,6 +58,7 @@ void plugins_free(struct plugins *p)
         return;
     LIST_EACH_SAFE(&p->all, node, next)
         drop(LIST_ENTRY(node, plugin, node));
+    schema_free(p->form);
     free(p);
 }
 
@@ -106,16 +110,11 @@ static plugin *add(struct plugins *p, hearth_str id, hearth_str manifest, hearth
     hearth_buf_init(&dir, 8192);
     hearth_buf_printf(&dir, "%s/plugins/%s", p->k->o.share_dir, one->id);
     one->package_dir = hearth_buf_take(&dir, NULL);
-    hearth_err err = { 0 };
-    one->manifest = hearth_parse(NULL, manifest, &err);
+    one->manifest = manifest_read(p->form, id, manifest, &one->err);
     if (one->manifest && methods.n)
-        one->methods = hearth_parse(NULL, methods, &err);
-    if (!one->manifest || (methods.n && !one->methods))
-        fail(one, PLUGIN_REJECTED, err.code, err.msg);
-    else if (!hearth_str_equal(hearth_get_str(one->manifest, "id"), id))
-        fail(one, PLUGIN_REJECTED, HEARTH_INVALID_ARGUMENT, "the id in plugin.json is not the name of its folder");
-    else if (!hearth_str_starts(hearth_get_str(one->manifest, "hearth"), "^1"))
-        fail(one, PLUGIN_INCOMPATIBLE, HEARTH_INCOMPATIBLE, "plugin.json asks for another major of Hearth than 1 (\"hearth\": \"^1\")");
+        one->methods = hearth_parse(NULL, methods, &one->err);
+    if (one->err.code < 0)
+        fail(one, one->err.code == HEARTH_INCOMPATIBLE ? PLUGIN_INCOMPATIBLE : PLUGIN_REJECTED, one->err.code, "");
     return one;
 }
 
@@ -126,7 +125,7 @@ static hearth_code read_package(void *arg, const hearth_dir_entry *entry)
         return HEARTH_OK;
     hearth_buf dir, manifest, methods;
     hearth_buf_init(&dir, 8192);
-    hearth_buf_init(&manifest, 1 << 18);
+    hearth_buf_init(&manifest, LIMIT_MANIFEST_BYTES + 1);
     hearth_buf_init(&methods, 1 << 20);
     hearth_buf_printf(&dir, "%s/plugins/%.*s", p->k->o.share_dir, HEARTH_FMT(entry->name));
     file_root *root = dir.failed ? NULL : file_root_open(dir.p, false, NULL);
@@ -153,6 +152,9 @@ static hearth_code learn(plugin *one)
 
 hearth_code plugins_discover(struct plugins *p, hearth_err *err)
 {
+    p->form = manifest_form(err);
+    if (!p->form)
+        return HEARTH_INTERNAL;
     for (const core_plugin *c = p->k->o.core; c && c->id; c++) {
         plugin *one = add(p, hearth_cstr(c->id), hearth_cstr(c->manifest), hearth_cstr(c->methods));
         if (!one)

@@ -14,7 +14,7 @@
 #include "kernel/settings.h"
 
 #define START_MS   10000u
-#define SILENCE_MS 30000u
+#define SILENCE_MS 10000u
 #define GRACE_MS   2000u
 
 typedef struct spawn {

@@ -221,9 +221,9 @@ static void plugins_start_after_what_they_need_and_end_before_it(void **state)
 {
     (void)state;
     static const core_plugin core[] = {
-        { "b", entry_b, "{\"id\":\"b\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"a\":\"^0.1\"}}", "" },
-        { "late", entry_late, "{\"id\":\"late\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"b\":\"^0.1\"}}", "" },
-        { "a", entry_a, "{\"id\":\"a\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { "b", entry_b, "{\"id\":\"b\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"a\":\"^0.1\"}}", "" },
+        { "late", entry_late, "{\"id\":\"late\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"b\":\"^0.1\"}}", "" },
+        { "a", entry_a, "{\"id\":\"a\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
         { NULL, NULL, NULL, NULL },
     };
     start(core);
@@ -239,14 +239,14 @@ static void one_that_cannot_start_is_named_and_the_rest_goes_on(void **state)
 {
     (void)state;
     static const core_plugin core[] = {
-        { "bad", entry_bad, "{\"id\":\"bad\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
-        { "needs-bad", entry_b, "{\"id\":\"needs-bad\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"bad\":\"*\"}}", "" },
-        { "round", entry_b, "{\"id\":\"round\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"trip\":\"*\"}}", "" },
-        { "trip", entry_b, "{\"id\":\"trip\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"round\":\"*\"}}", "" },
-        { "next-major", entry_b, "{\"id\":\"next-major\",\"hearth\":\"^2\",\"version\":\"0.1.0\"}", "" },
+        { "bad", entry_bad, "{\"id\":\"bad\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { "needs-bad", entry_b, "{\"id\":\"needs-bad\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"bad\":\"*\"}}", "" },
+        { "round", entry_b, "{\"id\":\"round\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"trip\":\"*\"}}", "" },
+        { "trip", entry_b, "{\"id\":\"trip\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\",\"dependencies\":{\"round\":\"*\"}}", "" },
+        { "next-major", entry_b, "{\"id\":\"next-major\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^2\",\"version\":\"0.1.0\"}", "" },
         { "torn", entry_b, "{\"id\":\"torn\"", "" },
-        { "liar", entry_b, "{\"id\":\"other\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
-        { "a", entry_a, "{\"id\":\"a\",\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { "liar", entry_b, "{\"id\":\"other\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
+        { "a", entry_a, "{\"id\":\"a\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\"}", "" },
         { NULL, NULL, NULL, NULL },
     };
     start(core);
@@ -273,7 +273,7 @@ static void what_dispose_forgets_is_counted_reported_and_taken_back(void **state
 {
     (void)state;
     static const core_plugin core[] = {
-        { "messy", entry_messy, "{\"id\":\"messy\",\"hearth\":\"^1\",\"version\":\"0.1.0\",\"permissions\":[{\"name\":\"events.read\",\"reason\":\"to listen\"}]}",
+        { "messy", entry_messy, "{\"id\":\"messy\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\",\"permissions\":[{\"name\":\"events.read\",\"reason\":\"to listen\"}]}",
           "{\"methods\":{\"messy.hold\":{\"summary\":\"Holds.\",\"params\":{\"type\":\"object\"},\"permission\":\"public\"}}}" },
         { NULL, NULL, NULL, NULL },
     };

@@ -89,6 +89,26 @@ static void arguments_become_the_engines(void **state)
     check("{\"prompt\":\"p\",\"grammar\":\"g\",\"response_format\":{\"type\":\"json_object\"}}", NULL);
 }
 
+static void the_makers_advice_fills_what_is_open(void **state)
+{
+    (void)state;
+    hearth_value *params = hearth_parse(NULL, HEARTH_STR("{\"temperature\":1,\"lane\":0}"), NULL), *open = hearth_object(NULL);
+    hearth_value *card = hearth_parse(NULL, HEARTH_STR("{\"temperature\":0,\"max_tokens\":220,\"top_k\":null}"), NULL);
+    hearth_value *file = hearth_parse(NULL, HEARTH_STR("{\"temperature\":0.2,\"top_k\":20}"), NULL);
+    for (size_t i = 0; i < hearth_count(params); i++)
+        hearth_values()->put_ref(open, hearth_key_at(params, i), hearth_at(params, i));
+    params_advise(open, card);
+    params_advise(open, file);
+    params_advise(open, NULL);
+    assert_int_equal(hearth_get_i64(open, "temperature", -1), 1); /* the request's own */
+    assert_int_equal(hearth_get_i64(open, "top_k", -1), 20);
+    assert_null(hearth_get(open, "max_tokens")); /* no sampling, and a promise of the API */
+    hearth_value_unref(open);
+    hearth_value_unref(params);
+    hearth_value_unref(card);
+    hearth_value_unref(file);
+}
+
 static void settings_are_compared_by_content(void **state)
 {
     (void)state;
@@ -114,7 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_grow_and_end_at_a_minute),   cmocka_unit_test(three_within_a_minute_are_enough),
         cmocka_unit_test(slow_crashes_do_not_add_up),       cmocka_unit_test(arguments_become_the_engines),
-        cmocka_unit_test(settings_are_compared_by_content),
+        cmocka_unit_test(settings_are_compared_by_content), cmocka_unit_test(the_makers_advice_fills_what_is_open),
     };
     value_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
