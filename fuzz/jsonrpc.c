@@ -16,7 +16,8 @@ static bool         is_open, leaves;
 static size_t       queue;
 
 static const char spec[] = "{\"methods\":{\"t.echo\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"},"
-                           "\"t.hold\":{\"params\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}},\"permission\":\"public\"}}}";
+                           "\"t.hold\":{\"params\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}},"
+                           "\"permission\":\"public\"}}}";
 
 static void echo(hearth_req *req, void *self)
 {
@@ -26,10 +27,7 @@ static void echo(hearth_req *req, void *self)
     hearth_reply(req, hearth_value_ref(hearth_params(req)));
 }
 
-static void on_cancel(void *arg)
-{
-    hearth_fail(arg, HEARTH_CANCELLED, "cancelled");
-}
+static void on_cancel(void *arg) { hearth_fail(arg, HEARTH_CANCELLED, "cancelled"); }
 
 static void hold(hearth_req *req, void *self)
 {
@@ -81,10 +79,7 @@ static void begin(void)
     r = rpc_new(k, ctx);
 }
 
-static void stop_loop(void *arg)
-{
-    loop_stop(arg);
-}
+static void stop_loop(void *arg) { loop_stop(arg); }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -36,10 +36,16 @@ static hearth_code store(const args_option *o, const char *value, hearth_err *er
     if (o->is_given)
         *o->is_given = true;
     switch (o->kind) {
-    case ARGS_FLAG: *(bool *)o->to = true; return HEARTH_OK;
-    case ARGS_TEXT: *(const char **)o->to = value; return HEARTH_OK;
-    case ARGS_INT: return store_int(o, value, err);
-    case ARGS_NUMBER: return store_number(o, value, err);
+    case ARGS_FLAG:
+        *(bool *)o->to = true;
+        return HEARTH_OK;
+    case ARGS_TEXT:
+        *(const char **)o->to = value;
+        return HEARTH_OK;
+    case ARGS_INT:
+        return store_int(o, value, err);
+    case ARGS_NUMBER:
+        return store_number(o, value, err);
     case ARGS_LIST: {
         args_list *all = o->to;
         if (all->n == ARGS_LIST_MAX)
@@ -48,7 +54,8 @@ static hearth_code store(const args_option *o, const char *value, hearth_err *er
         all->all[all->n] = NULL;
         return HEARTH_OK;
     }
-    case ARGS_END: break;
+    case ARGS_END:
+        break;
     }
     return HEARTH_OK;
 }

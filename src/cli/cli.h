@@ -28,18 +28,19 @@ typedef struct cli {
 typedef struct cli_command {
     const char *name, *operands, *summary;
     int (*run)(cli *c, int argc, char **argv); /* argv[0] is the command's name */
-    const char *help; /* what stands below the usage line */
+    const char *help;                          /* what stands below the usage line */
 } cli_command;
 
-extern const cli_command cli_serve, cli_run, cli_call, cli_events, cli_models, cli_threads, cli_doctor, cli_open, cli_token, cli_version;
+extern const cli_command cli_serve, cli_run, cli_call, cli_events, cli_models, cli_threads, cli_doctor, cli_open,
+    cli_token, cli_version;
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 
 /* Attaches, or starts a daemon unless `only_attach`. False after it told why. */
 bool cli_connect(cli *c, bool only_attach);
 /* Calls and waits; Ctrl-C cancels the call, a second one ends the program. NULL after it told why (unless `err` is given: then
  * that is the caller's). Takes `params`. */
-hearth_value *cli_request(cli *c, const char *name, hearth_value *params, void (*on_event)(void *arg, const hearth_event *e), void *arg,
-                          hearth_err *err);
+hearth_value *cli_request(cli *c, const char *name, hearth_value *params,
+                          void (*on_event)(void *arg, const hearth_event *e), void *arg, hearth_err *err);
 /* "hearth: …" on stderr, with the name of the error; returns CLI_FAILED. */
 int cli_fail(const hearth_err *err);
 /* Wrong usage: the sentence and where to read on; returns CLI_USAGE. */

@@ -9,7 +9,8 @@
 
 static void print_event(void *arg, const hearth_event *e)
 {
-    static const char *const names[] = { "", "started", "text", "reasoning", "tool_call", "logprob", "progress", "data", "reset" };
+    static const char *const names[] = { "",        "started",  "text", "reasoning", "tool_call",
+                                         "logprob", "progress", "data", "reset" };
     (void)arg;
     hearth_value *v = hearth_object(NULL);
     hearth_put_u64(v, "seq", e->seq);

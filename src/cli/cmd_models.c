@@ -30,7 +30,8 @@ static void print_model(const hearth_value *m)
     if (hearth_kind_of(error) == HEARTH_OBJECT)
         term_put(stdout, TERM_RED, hearth_get_str(error, "message"));
     else
-        term_put(stdout, TERM_DIM, hearth_get_str(m, "path").p ? hearth_get_str(m, "path") : hearth_get_str(m, "source"));
+        term_put(stdout, TERM_DIM,
+                 hearth_get_str(m, "path").p ? hearth_get_str(m, "path") : hearth_get_str(m, "source"));
     fputc('\n', stdout);
 }
 
@@ -105,20 +106,24 @@ static int run(cli *c, int argc, char **argv)
     if (!cli_connect(c, false))
         return CLI_FAILED;
     switch (k) {
-    case 0: return list_models(c);
-    case 1: return add_model(c, id);
-    case 2: return do_quietly(c, "models.remove", one("id", id), "is forgotten; its file stays", id);
-    case 3: return do_quietly(c, "inference.load", one("model", id), "is loaded", id);
-    case 4: return do_quietly(c, "inference.unload", one("model", id), "is unloaded", id);
-    default: return cli_print(cli_request(c, "models.scan", NULL, on_progress, NULL, NULL));
+    case 0:
+        return list_models(c);
+    case 1:
+        return add_model(c, id);
+    case 2:
+        return do_quietly(c, "models.remove", one("id", id), "is forgotten; its file stays", id);
+    case 3:
+        return do_quietly(c, "inference.load", one("model", id), "is loaded", id);
+    case 4:
+        return do_quietly(c, "inference.unload", one("model", id), "is unloaded", id);
+    default:
+        return cli_print(cli_request(c, "models.scan", NULL, on_progress, NULL, NULL));
     }
 }
 
-const cli_command cli_models = {
-    "models", "[list|add FILE|remove ID|…]", "lists models, adds and loads them", run,
-    "  list        what there is and what is loaded\n"
-    "  add FILE    uses a GGUF file where it lies\n"
-    "  remove ID   forgets such a file; never deletes it\n"
-    "  load ID     loads a model now    unload ID   frees its memory\n"
-    "  scan        looks for files in the data folder\n\n"
-};
+const cli_command cli_models = { "models", "[list|add FILE|remove ID|…]", "lists models, adds and loads them", run,
+                                 "  list        what there is and what is loaded\n"
+                                 "  add FILE    uses a GGUF file where it lies\n"
+                                 "  remove ID   forgets such a file; never deletes it\n"
+                                 "  load ID     loads a model now    unload ID   frees its memory\n"
+                                 "  scan        looks for files in the data folder\n\n" };

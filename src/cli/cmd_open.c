@@ -26,7 +26,5 @@ static int run(cli *c, int argc, char **argv)
     return CLI_OK;
 }
 
-const cli_command cli_open = {
-    "open", "[--print]", "opens the page of the running daemon, signed in", run,
-    "  --print   prints the address only; it works once, within a minute\n\n"
-};
+const cli_command cli_open = { "open", "[--print]", "opens the page of the running daemon, signed in", run,
+                               "  --print   prints the address only; it works once, within a minute\n\n" };

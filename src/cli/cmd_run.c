@@ -259,7 +259,8 @@ static int run(cli *c, int argc, char **argv)
 
 const cli_command cli_run = {
     "run", "MODEL [PROMPT...|-]", "asks a model, or chats with it", run,
-    "  PROMPT            the question; - or a pipe reads it from standard input; none at a terminal begins a conversation\n"
+    "  PROMPT            the question; - or a pipe reads it from standard input; none at a terminal begins a "
+    "conversation\n"
     "  --save            keeps question and answer as a thread (a conversation always is one)\n"
     "  --stateless       never a thread, also at a terminal\n"
     "  --system TEXT     instructions before the question\n"

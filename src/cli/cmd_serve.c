@@ -13,9 +13,12 @@ static int run(cli *c, int argc, char **argv)
     int64_t           until_eof = -1;
     args_list         hosts = { { NULL }, 0 }, origins = { { NULL }, 0 };
     const args_option options[] = {
-        { "listen", ARGS_TEXT, &listen, NULL },        { "open", ARGS_FLAG, &open, NULL },
-        { "allow-remote", ARGS_FLAG, &allow_remote, NULL }, { "host", ARGS_LIST, &hosts, NULL },
-        { "allow-origin", ARGS_LIST, &origins, NULL }, { "until-eof", ARGS_INT, &until_eof, NULL },
+        { "listen", ARGS_TEXT, &listen, NULL },
+        { "open", ARGS_FLAG, &open, NULL },
+        { "allow-remote", ARGS_FLAG, &allow_remote, NULL },
+        { "host", ARGS_LIST, &hosts, NULL },
+        { "allow-origin", ARGS_LIST, &origins, NULL },
+        { "until-eof", ARGS_INT, &until_eof, NULL },
         { NULL, ARGS_END, NULL, NULL },
     };
     hearth_err        err = { 0 };
@@ -44,11 +47,13 @@ static int run(cli *c, int argc, char **argv)
 
 const cli_command cli_serve = {
     "serve", "[--listen HOST:PORT] [--open]", "runs the daemon", run,
-    "  --listen HOST:PORT   where HTTP is served (127.0.0.1:1337); port 0 picks one, `none` serves the unix socket only\n"
+    "  --listen HOST:PORT   where HTTP is served (127.0.0.1:1337); port 0 picks one, `none` serves the unix socket "
+    "only\n"
     "  --open               opens the page in a browser, signed in, and prints the address for it\n"
     "  --allow-remote       lets --listen name an address that other machines reach; everybody needs the token then\n"
     "  --host NAME          a further name in the Host header that is this Hearth's (may come again)\n"
     "  --allow-origin URL   an origin whose pages may use this Hearth, as https://app.example (may come again)\n"
-    "  --until-eof FD       ends when the other end of this socket closes: for programs that start a daemon of their own\n\n"
+    "  --until-eof FD       ends when the other end of this socket closes: for programs that start a daemon of their "
+    "own\n\n"
     "HEARTH_LOG=debug|info|warn|error chooses what is logged. Ctrl-C stops it, twice at once.\n\n"
 };

@@ -106,7 +106,8 @@ static int search(cli *c, const char *query, int64_t limit)
         show_text(hit, "thread", TERM_PLAIN, 26);
         for (size_t p = 0; p < hearth_count(snippet); p++) {
             const hearth_value *piece = hearth_at(snippet, p);
-            term_put(stdout, hearth_get_bool(piece, "is_match", false) ? TERM_YELLOW : TERM_PLAIN, hearth_get_str(piece, "text"));
+            term_put(stdout, hearth_get_bool(piece, "is_match", false) ? TERM_YELLOW : TERM_PLAIN,
+                     hearth_get_str(piece, "text"));
         }
         fputc('\n', stdout);
     }
@@ -147,24 +148,32 @@ static int run(cli *c, int argc, char **argv)
     if (!words[k])
         return cli_usage("threads", "threads cannot \"%.40s\"", what);
     if (k == 0 ? operands > 1 : operands != 2)
-        return cli_usage("threads", k == 0 ? "threads %s takes nothing more" : "threads %s takes one operand (quote a text of several words)", what);
+        return cli_usage("threads",
+                         k == 0 ? "threads %s takes nothing more"
+                                : "threads %s takes one operand (quote a text of several words)",
+                         what);
     if (!cli_connect(c, false))
         return CLI_FAILED;
     switch (k) {
-    case 0: return list_threads(c, limit);
-    case 1: return show_thread(c, id);
-    case 2: return change(c, "threads.delete", id, "is deleted; `hearth threads restore` brings it back");
-    case 3: return change(c, "threads.restore", id, "is back");
-    case 4: return search(c, id, limit < 100 ? limit : 20);
-    default: return cli_print(cli_request(c, "threads.get", one("id", id), NULL, NULL, NULL));
+    case 0:
+        return list_threads(c, limit);
+    case 1:
+        return show_thread(c, id);
+    case 2:
+        return change(c, "threads.delete", id, "is deleted; `hearth threads restore` brings it back");
+    case 3:
+        return change(c, "threads.restore", id, "is back");
+    case 4:
+        return search(c, id, limit < 100 ? limit : 20);
+    default:
+        return cli_print(cli_request(c, "threads.get", one("id", id), NULL, NULL, NULL));
     }
 }
 
-const cli_command cli_threads = {
-    "threads", "[list|show ID|search TEXT|…]", "lists, shows, searches and deletes threads", run,
-    "  list           the newest first (--limit N)\n"
-    "  show ID        the shown branch of a thread\n"
-    "  search TEXT    messages that hold the words (--limit N)\n"
-    "  delete ID      restore ID\n"
-    "  export ID      everything of a thread, every branch, as JSON\n\n"
-};
+const cli_command cli_threads = { "threads", "[list|show ID|search TEXT|…]",
+                                  "lists, shows, searches and deletes threads", run,
+                                  "  list           the newest first (--limit N)\n"
+                                  "  show ID        the shown branch of a thread\n"
+                                  "  search TEXT    messages that hold the words (--limit N)\n"
+                                  "  delete ID      restore ID\n"
+                                  "  export ID      everything of a thread, every branch, as JSON\n\n" };

@@ -25,7 +25,9 @@ static int run(cli *c, int argc, char **argv)
         if (f)
             fclose(f);
         hearth_err_set(&err, HEARTH_NOT_FOUND, "token",
-                       e == ENOENT ? "%s has no token yet; it is made at the first `hearth serve`" : "the token of %s cannot be read", dir);
+                       e == ENOENT ? "%s has no token yet; it is made at the first `hearth serve`"
+                                   : "the token of %s cannot be read",
+                       dir);
         return cli_fail(&err);
     }
     fclose(f);

@@ -11,8 +11,8 @@ typedef struct cli_serve_options {
     const char        *host;     /* NULL: no HTTP */
     uint16_t           port;
     bool               open, allow_remote;
-    const char *const *hosts;   /* ends with NULL */
-    const char *const *origins; /* ends with NULL */
+    const char *const *hosts;     /* ends with NULL */
+    const char *const *origins;   /* ends with NULL */
     int                until_eof; /* a socket whose end ends the daemon; -1: none */
 } cli_serve_options;
 

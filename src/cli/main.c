@@ -11,8 +11,8 @@
 #include "cli/term.h"
 #include "hearth_config.h"
 
-const cli_command *const cli_commands[] = { &cli_serve,  &cli_run,    &cli_call, &cli_events, &cli_models, &cli_threads,
-                                            &cli_doctor, &cli_open, &cli_token,  &cli_version, NULL };
+const cli_command *const cli_commands[] = { &cli_serve,  &cli_run,  &cli_call,  &cli_events,  &cli_models, &cli_threads,
+                                            &cli_doctor, &cli_open, &cli_token, &cli_version, NULL };
 
 /* -- help --------------------------------------------------------------------------------------------------------- */
 
@@ -23,15 +23,17 @@ static int help_all(FILE *f)
         fprintf(f, "  %-8s %-28s %s\n", cli_commands[i]->name, cli_commands[i]->operands, cli_commands[i]->summary);
     fputs("\n  --data DIR   the data folder (else $HEARTH_DATA, else ~/.local/share/hearth)\n"
           "  --json       results as JSON on stdout\n\n"
-          "hearth help COMMAND tells more. Commands attach to the daemon that serves the folder, or start one for as long as they run.\n",
+          "hearth help COMMAND tells more. Commands attach to the daemon that serves the folder, or start one for as "
+          "long as they run.\n",
           f);
     return CLI_OK;
 }
 
 int cli_help(const cli_command *command)
 {
-    printf("usage: hearth %s%s%s\n\n%s.\n\n%s  --data DIR   the data folder\n  --json       results as JSON on stdout\n", command->name,
-           *command->operands ? " " : "", command->operands, command->summary, command->help);
+    printf(
+        "usage: hearth %s%s%s\n\n%s.\n\n%s  --data DIR   the data folder\n  --json       results as JSON on stdout\n",
+        command->name, *command->operands ? " " : "", command->operands, command->summary, command->help);
     return CLI_OK;
 }
 
@@ -87,8 +89,8 @@ bool cli_connect(cli *c, bool only_attach)
     return c->h != NULL;
 }
 
-static hearth                *interrupted;
-static volatile sig_atomic_t  interrupts;
+static hearth               *interrupted;
+static volatile sig_atomic_t interrupts;
 
 static void on_interrupt(int signo)
 {
@@ -97,8 +99,8 @@ static void on_interrupt(int signo)
     hearth_interrupt(interrupted);
 }
 
-hearth_value *cli_request(cli *c, const char *name, hearth_value *params, void (*on_event)(void *arg, const hearth_event *e), void *arg,
-                          hearth_err *err)
+hearth_value *cli_request(cli *c, const char *name, hearth_value *params,
+                          void (*on_event)(void *arg, const hearth_event *e), void *arg, hearth_err *err)
 {
     hearth_err       inner = { 0 };
     struct sigaction ours = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, before;

@@ -11,10 +11,7 @@ enum { BAR = 24 };
 
 static bool has_bar;
 
-bool term_is_tty(FILE *f)
-{
-    return isatty(fileno(f)) == 1;
-}
+bool term_is_tty(FILE *f) { return isatty(fileno(f)) == 1; }
 
 bool term_has_colors(FILE *f)
 {
@@ -57,10 +54,7 @@ void term_put(FILE *f, term_style style, hearth_str text)
         fputs("\033[0m", f);
 }
 
-void term_puts(FILE *f, term_style style, const char *text)
-{
-    term_put(f, style, hearth_cstr(text));
-}
+void term_puts(FILE *f, term_style style, const char *text) { term_put(f, style, hearth_cstr(text)); }
 
 void term_cell(FILE *f, term_style style, hearth_str text, size_t width)
 {

@@ -21,7 +21,8 @@ typedef struct calling {
 
 static hearth_event_kind kind_of(hearth_str name)
 {
-    static const char *const names[] = { "", "started", "text", "reasoning", "tool_call", "logprob", "progress", "data", "reset" };
+    static const char *const names[] = { "",        "started",  "text", "reasoning", "tool_call",
+                                         "logprob", "progress", "data", "reset" };
     for (size_t i = 1; i < HEARTH_COUNT(names); i++)
         if (hearth_str_is(name, names[i]))
             return (hearth_event_kind)i;
@@ -30,16 +31,21 @@ static hearth_event_kind kind_of(hearth_str name)
 
 static void take_event(calling *c, const hearth_value *params)
 {
-    hearth_event e = { (uint32_t)kind_of(hearth_get_str(params, "kind")), 0, hearth_get_u64(params, "seq", 0), hearth_get_str(params, "text"),
-                       hearth_get_u64(params, "done", 0), hearth_get_u64(params, "total", 0), hearth_get(params, "data") };
+    hearth_event e = { (uint32_t)kind_of(hearth_get_str(params, "kind")),
+                       0,
+                       hearth_get_u64(params, "seq", 0),
+                       hearth_get_str(params, "text"),
+                       hearth_get_u64(params, "done", 0),
+                       hearth_get_u64(params, "total", 0),
+                       hearth_get(params, "data") };
     if (c->on_event && e.kind != HEARTH_EVENT_INVALID && hearth_get_u64(params, "id", 0) == c->id)
         c->on_event(c->arg, &e);
 }
 
 static hearth_code code_named(hearth_str name, int64_t rpc)
 {
-#define XX(NAME, lower, code, http, rpc_code, text) \
-    if (hearth_str_is(name, #lower))                \
+#define XX(NAME, lower, code, http, rpc_code, text)                                                                    \
+    if (hearth_str_is(name, #lower))                                                                                   \
         return HEARTH_##NAME;
     HEARTH_ERRORS(XX)
 #undef XX
@@ -58,7 +64,8 @@ static void take_answer(calling *c, const hearth_value *message)
     hearth_str text = hearth_get_str(error, "message");
     if (c->details && data)
         *c->details = hearth_value_ref(data);
-    hearth_err_set(c->err, code_named(hearth_get_str(data, "name"), hearth_get_i64(error, "code", 0)), "hearth", "%.*s", HEARTH_FMT(text));
+    hearth_err_set(c->err, code_named(hearth_get_str(data, "name"), hearth_get_i64(error, "code", 0)), "hearth", "%.*s",
+                   HEARTH_FMT(text));
 }
 
 /* We serve nothing; a request must still be answered, or its caller waits forever. */
@@ -68,7 +75,8 @@ static void refuse_request(calling *c, const hearth_value *id)
     hearth_buf_reset(out);
     hearth_buf_puts(out, "{\"jsonrpc\":\"2.0\",\"id\":");
     hearth_json_put_value(out, id);
-    hearth_buf_puts(out, ",\"error\":{\"code\":-32601,\"message\":\"this program serves no methods\",\"data\":{\"name\":\"unknown_method\"}}}\n");
+    hearth_buf_puts(out, ",\"error\":{\"code\":-32601,\"message\":\"this program serves no "
+                         "methods\",\"data\":{\"name\":\"unknown_method\"}}}\n");
     if (!out->failed)
         client_link_send(&c->h->link, hearth_buf_str(out), NULL);
 }
@@ -138,8 +146,8 @@ static hearth_code send_request(calling *c, const char *name, hearth_str params)
     return client_link_send(&c->h->link, hearth_buf_str(out), c->err);
 }
 
-hearth_value *hearth_call_value(hearth *h, const char *name, hearth_value *params, event_fn on_event, void *arg, hearth_value **details,
-                                hearth_err *err)
+hearth_value *hearth_call_value(hearth *h, const char *name, hearth_value *params, event_fn on_event, void *arg,
+                                hearth_value **details, hearth_err *err)
 {
     hearth_err inner = { 0 };
     if (!err)
@@ -149,7 +157,8 @@ hearth_value *hearth_call_value(hearth *h, const char *name, hearth_value *param
         *details = NULL;
     if (h->is_calling) {
         hearth_value_unref(params);
-        hearth_err_set(err, HEARTH_CONFLICT, "hearth", "another call is under way on this connection; open a second one");
+        hearth_err_set(err, HEARTH_CONFLICT, "hearth",
+                       "another call is under way on this connection; open a second one");
         return NULL;
     }
     calling c = { .h = h, .id = ++h->next_id, .on_event = on_event, .arg = arg, .details = details, .err = err };
@@ -159,8 +168,9 @@ hearth_value *hearth_call_value(hearth *h, const char *name, hearth_value *param
     hearth_value_unref(params);
     h->is_calling = true;
     drain(h->wake[0]); /* an interrupt belongs to the call that was under way */
-    hearth_code code = is_lost ? hearth_err_set(err, HEARTH_NO_MEMORY, "hearth", "no memory for the arguments of %s", name)
-                               : send_request(&c, name, text ? (hearth_str){ text, n } : HEARTH_STR("{}"));
+    hearth_code code = is_lost
+                           ? hearth_err_set(err, HEARTH_NO_MEMORY, "hearth", "no memory for the arguments of %s", name)
+                           : send_request(&c, name, text ? (hearth_str){ text, n } : HEARTH_STR("{}"));
     hearth_write_free(text);
     if (code >= 0)
         code = converse(&c);
@@ -175,7 +185,8 @@ hearth_value *hearth_call_value(hearth *h, const char *name, hearth_value *param
     return NULL;
 }
 
-hearth_value *hearth_call(hearth *h, const char *name, const char *params, event_fn on_event, void *arg, hearth_err *err)
+hearth_value *hearth_call(hearth *h, const char *name, const char *params, event_fn on_event, void *arg,
+                          hearth_err *err)
 {
     hearth_value *value = NULL;
     hearth_err    inner = { 0 };

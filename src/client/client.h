@@ -40,12 +40,14 @@ hearth_code client_link_read(client_link *l, int wake_fd, hearth_str *line, bool
 
 /* -- start.c -- */
 typedef struct client_daemon {
-    int     pid; /* 0: none that we started */
-    int     owner_fd; /* its other end tells the daemon that we are gone */
+    int pid;      /* 0: none that we started */
+    int owner_fd; /* its other end tells the daemon that we are gone */
 } client_daemon;
 
-/* Starts one and waits until it is ready. Errors: what it failed with (conflict: another one has the folder), deadline, not_found, io. */
-hearth_code client_daemon_start(client_daemon *d, const char *executable, const char *data_dir, uint32_t start_ms, hearth_err *err);
+/* Starts one and waits until it is ready. Errors: what it failed with (conflict: another one has the folder), deadline,
+ * not_found, io. */
+hearth_code client_daemon_start(client_daemon *d, const char *executable, const char *data_dir, uint32_t start_ms,
+                                hearth_err *err);
 /* Lets it end and waits for that; kills it when it takes over 10 s. */
 void client_daemon_stop(client_daemon *d);
 

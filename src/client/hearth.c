@@ -105,12 +105,6 @@ void hearth_interrupt(hearth *h)
     errno = saved;
 }
 
-int64_t hearth_daemon_pid(const hearth *h)
-{
-    return h->peer_pid;
-}
+int64_t hearth_daemon_pid(const hearth *h) { return h->peer_pid; }
 
-bool hearth_daemon_is_ours(const hearth *h)
-{
-    return h->daemon.pid > 0;
-}
+bool hearth_daemon_is_ours(const hearth *h) { return h->daemon.pid > 0; }

@@ -17,7 +17,8 @@ enum { READ_BYTES = 64 << 10 };
 static hearth_code no_daemon(const char *data_dir, int e, hearth_err *err)
 {
     if (e == ENOENT || e == ENOTDIR || e == ECONNREFUSED)
-        return hearth_err_set(err, HEARTH_UNAVAILABLE, "hearth", "no daemon serves %s; start one with `hearth serve`", data_dir);
+        return hearth_err_set(err, HEARTH_UNAVAILABLE, "hearth", "no daemon serves %s; start one with `hearth serve`",
+                              data_dir);
     if (e == EACCES || e == EPERM)
         return hearth_err_set(err, HEARTH_DENIED, "hearth", "%s belongs to another user", data_dir);
     return hearth_err_set(err, HEARTH_IO, "hearth", "the daemon of %s cannot be reached: %s", data_dir, strerror(e));
@@ -74,7 +75,8 @@ void client_link_close(client_link *l)
 
 static hearth_code gone(hearth_err *err)
 {
-    return hearth_err_set(err, HEARTH_UNAVAILABLE, "hearth", "the daemon went away during the call; what it had acknowledged is kept");
+    return hearth_err_set(err, HEARTH_UNAVAILABLE, "hearth",
+                          "the daemon went away during the call; what it had acknowledged is kept");
 }
 
 hearth_code client_link_send(client_link *l, hearth_str line, hearth_err *err)
@@ -110,7 +112,8 @@ static hearth_str take_line(client_link *l)
 static hearth_code read_more(client_link *l, hearth_err *err)
 {
     if (hearth_buf_reserve(&l->in, READ_BYTES) < 0)
-        return hearth_err_set(err, HEARTH_TOO_LARGE, "hearth", "the daemon's answer is larger than %zu MiB", LIMIT_JSON_WRITE_BYTES >> 20);
+        return hearth_err_set(err, HEARTH_TOO_LARGE, "hearth", "the daemon's answer is larger than %zu MiB",
+                              LIMIT_JSON_WRITE_BYTES >> 20);
     ssize_t n = recv(l->fd, l->in.p + l->in.n, READ_BYTES, 0);
     if (n < 0 && errno == EINTR)
         return HEARTH_OK;

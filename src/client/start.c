@@ -30,7 +30,9 @@ static void close_fd(int *fd)
 static int spawn(const char *executable, const char *data_dir, int owner, int said, pid_t *pid)
 {
     char        owner_text[8];
-    const char *argv[] = { executable, "serve", "--data", data_dir, "--listen", "none", "--until-eof", owner_text, NULL };
+    const char *argv[] = {
+        executable, "serve", "--data", data_dir, "--listen", "none", "--until-eof", owner_text, NULL
+    };
     snprintf(owner_text, sizeof owner_text, "%d", OWNER_FD);
 
     posix_spawn_file_actions_t actions;
@@ -57,8 +59,8 @@ static int spawn(const char *executable, const char *data_dir, int owner, int sa
 
 static hearth_code code_named(hearth_str name)
 {
-#define XX(NAME, lower, code, http, rpc, text) \
-    if (hearth_str_is(name, #lower))           \
+#define XX(NAME, lower, code, http, rpc, text)                                                                         \
+    if (hearth_str_is(name, #lower))                                                                                   \
         return HEARTH_##NAME;
     HEARTH_ERRORS(XX)
 #undef XX
@@ -118,7 +120,8 @@ static hearth_code await_ready(int said_fd, uint32_t start_ms, const char *execu
             continue;
         code = last_words(&said, words, sizeof words);
         if (n == 0)
-            code = hearth_err_set(err, HEARTH_DEADLINE, "hearth", "the daemon %s was not ready in time; %s", executable, words);
+            code = hearth_err_set(err, HEARTH_DEADLINE, "hearth", "the daemon %s was not ready in time; %s", executable,
+                                  words);
         else
             hearth_err_set(err, code, "hearth", "%s", words);
         break;
@@ -127,7 +130,8 @@ static hearth_code await_ready(int said_fd, uint32_t start_ms, const char *execu
     return code;
 }
 
-hearth_code client_daemon_start(client_daemon *d, const char *executable, const char *data_dir, uint32_t start_ms, hearth_err *err)
+hearth_code client_daemon_start(client_daemon *d, const char *executable, const char *data_dir, uint32_t start_ms,
+                                hearth_err *err)
 {
     int         owner[2] = { -1, -1 }, said[2] = { -1, -1 };
     pid_t       pid = 0;
@@ -139,8 +143,8 @@ hearth_code client_daemon_start(client_daemon *d, const char *executable, const 
     close_fd(&owner[1]);
     close_fd(&said[1]);
     if (e != 0) {
-        code = hearth_err_set(err, e == ENOENT ? HEARTH_NOT_FOUND : HEARTH_IO, "hearth", "the daemon %s cannot be started: %s", executable,
-                              strerror(e));
+        code = hearth_err_set(err, e == ENOENT ? HEARTH_NOT_FOUND : HEARTH_IO, "hearth",
+                              "the daemon %s cannot be started: %s", executable, strerror(e));
         close_fd(&owner[0]);
     } else {
         *d = (client_daemon){ pid, owner[0] };

@@ -25,7 +25,8 @@ static hearth_code put_path(char out[CLIENT_PATH], hearth_err *err, const char *
         out[--n] = 0;
     if (n > 0 && (size_t)n < CLIENT_PATH - 64) /* room for what lies beneath */
         return HEARTH_OK;
-    return hearth_err_set(err, HEARTH_TOO_LARGE, "data folder", "the path of the data folder is longer than 4,000 bytes; choose another --data");
+    return hearth_err_set(err, HEARTH_TOO_LARGE, "data folder",
+                          "the path of the data folder is longer than 4,000 bytes; choose another --data");
 }
 
 static hearth_code make_absolute(const char *path, char out[CLIENT_PATH], hearth_err *err)
@@ -36,7 +37,8 @@ static hearth_code make_absolute(const char *path, char out[CLIENT_PATH], hearth
     while (path[0] == '.' && path[1] == '/')
         path += 2;
     if (!getcwd(here, sizeof here))
-        return hearth_err_set(err, HEARTH_IO, "data folder", "the working directory is gone; name the data folder with an absolute --data");
+        return hearth_err_set(err, HEARTH_IO, "data folder",
+                              "the working directory is gone; name the data folder with an absolute --data");
     if (strcmp(path, ".") == 0)
         return put_path(out, err, here, "");
     snprintf(joined, sizeof joined, "%s/%s", strcmp(here, "/") ? here : "", path);
@@ -57,7 +59,8 @@ hearth_code client_data_dir(const char *given, char out[CLIENT_PATH], hearth_err
         home = me->pw_dir;
     if (home && home[0] == '/')
         return put_path(out, err, home, "/.local/share/hearth");
-    return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "data folder", "there is no home folder; name the data folder with --data or HEARTH_DATA");
+    return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "data folder",
+                          "there is no home folder; name the data folder with --data or HEARTH_DATA");
 }
 
 /* In the build folder and in bin/ it lies beside the program; from lib/ and lib/<machine>/ the way leads over bin/. */

@@ -24,10 +24,7 @@ hearth_level log_level_of(const char *name)
     return HEARTH_LOG_INFO;
 }
 
-void log_set_level(hearth_level level)
-{
-    least = level;
-}
+void log_set_level(hearth_level level) { least = level; }
 
 /* Whole lines of under PIPE_BUF bytes: they never mix with a child's, and poll's answer holds for all of it. */
 static bool put(const char *line, size_t n)
@@ -46,8 +43,9 @@ static size_t begin_line(char *line, size_t size, hearth_level level, hearth_str
     struct tm                t;
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &t);
-    int n = snprintf(line, size, "%02d:%02d:%02d.%03d %s %.*s: ", t.tm_hour, t.tm_min, t.tm_sec, (int)(now.tv_nsec / 1000000),
-                     names[level <= HEARTH_LOG_ERROR ? level : 0], (int)(who.n < 64 ? who.n : 64), who.p ? who.p : "");
+    int n = snprintf(line, size, "%02d:%02d:%02d.%03d %s %.*s: ", t.tm_hour, t.tm_min, t.tm_sec,
+                     (int)(now.tv_nsec / 1000000), names[level <= HEARTH_LOG_ERROR ? level : 0],
+                     (int)(who.n < 64 ? who.n : 64), who.p ? who.p : "");
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -77,7 +75,8 @@ hearth_code log_to_file(const char *path, hearth_err *err)
 {
     struct stat st;
     char        old[4096 + 8];
-    if (stat(path, &st) == 0 && st.st_size > FILE_MAX_BYTES && (size_t)snprintf(old, sizeof old, "%s.1", path) < sizeof old)
+    if (stat(path, &st) == 0 && st.st_size > FILE_MAX_BYTES &&
+        (size_t)snprintf(old, sizeof old, "%s.1", path) < sizeof old)
         rename(path, old);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) {

@@ -4,7 +4,4 @@
 #include "cli/entry.h"
 #include "daemon/serve.h"
 
-int main(int argc, char **argv)
-{
-    return cli_main(argc, argv, serve_run);
-}
+int main(int argc, char **argv) { return cli_main(argc, argv, serve_run); }

@@ -3,7 +3,10 @@
 
 #include "kit/limits.h"
 
-#define LITERAL(text) { text, sizeof(text) - 1 }
+#define LITERAL(text)                                                                                                  \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 size_t answer_headers(const exchange *x, hearth_header out[EXCHANGE_HEADERS])
 {

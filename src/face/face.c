@@ -42,19 +42,23 @@ static hearth_code check_listener(const face_options *o, hearth_err *err)
 {
     if (!o->host || o->allow_remote || guard_is_loopback(hearth_cstr(o->host)))
         return HEARTH_OK;
-    return hearth_err_set(err, HEARTH_DENIED, "face",
-                          "--listen %s would let other machines in; add --allow-remote to do so with the install token (`hearth token`) "
-                          "asked of everybody, and put TLS in front of it",
-                          o->host);
+    return hearth_err_set(
+        err, HEARTH_DENIED, "face",
+        "--listen %s would let other machines in; add --allow-remote to do so with the install token (`hearth token`) "
+        "asked of everybody, and put TLS in front of it",
+        o->host);
 }
 
 static hearth_code prepare(face *f, hearth_err *err)
 {
     bool is_remote = f->o.host && !guard_is_loopback(hearth_cstr(f->o.host));
     f->guard = (guard){ f->o.hosts, f->o.origins, is_remote };
-    f->sessions = sessions_open(&(sessions_options){ .loop = kernel_loop(f->k), .gate = kernel_gate(f->k),
-                                                     .local = folder_local(kernel_folder(f->k)), .needs_credential = is_remote,
-                                                     .wall_ms = loop_wall_ms }, err);
+    f->sessions = sessions_open(&(sessions_options){ .loop = kernel_loop(f->k),
+                                                     .gate = kernel_gate(f->k),
+                                                     .local = folder_local(kernel_folder(f->k)),
+                                                     .needs_credential = is_remote,
+                                                     .wall_ms = loop_wall_ms },
+                                err);
     if (!f->sessions)
         return err->code;
     HEARTH_TRY(serve_methods(f, err));
@@ -115,17 +119,15 @@ hearth_code face_listen(face *f, hearth_err *err)
     return HEARTH_OK;
 }
 
-const char *face_url(const face *f)
-{
-    return f->url;
-}
+const char *face_url(const face *f) { return f->url; }
 
 hearth_code face_make_link(face *f, hearth_buf *out, hearth_err *err)
 {
     char key[SESSION_TEXT];
     if (!f->url[0])
-        return hearth_err_set(err, HEARTH_UNAVAILABLE, "face",
-                              "this Hearth has no address for a browser: it was started without one; run `hearth serve`");
+        return hearth_err_set(
+            err, HEARTH_UNAVAILABLE, "face",
+            "this Hearth has no address for a browser: it was started without one; run `hearth serve`");
     sessions_make_key(f->sessions, key);
     hearth_buf_printf(out, "%s/?key=%s", f->url, key);
     return out->failed ? HEARTH_NO_MEMORY : HEARTH_OK;

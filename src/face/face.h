@@ -19,18 +19,18 @@
 
 #include "kernel/kernel.h"
 
-typedef struct face  face;
+typedef struct face face;
 struct asset;
 
 typedef struct face_options {
-    const char         *host;        /* NULL: no HTTP at all */
-    uint16_t            port;        /* 0 picks one */
-    const char         *socket_path; /* of the unix socket for JSON lines; NULL: none */
-    const char *const  *hosts;       /* further names in Host: that are ours; ends with NULL; may be NULL */
-    const char *const  *origins;     /* pages of others that may use us; ends with NULL; may be NULL */
-    bool                allow_remote;/* listen beyond loopback; then everybody needs a credential */
+    const char         *host;         /* NULL: no HTTP at all */
+    uint16_t            port;         /* 0 picks one */
+    const char         *socket_path;  /* of the unix socket for JSON lines; NULL: none */
+    const char *const  *hosts;        /* further names in Host: that are ours; ends with NULL; may be NULL */
+    const char *const  *origins;      /* pages of others that may use us; ends with NULL; may be NULL */
+    bool                allow_remote; /* listen beyond loopback; then everybody needs a credential */
     bool                log_requests;
-    const struct asset *assets;      /* the page; ends with a path of NULL. What it points to outlives the face */
+    const struct asset *assets; /* the page; ends with a path of NULL. What it points to outlives the face */
 } face_options;
 
 /* Reads or makes the install token. `o` and its strings are borrowed until face_stop. Owner: the caller, face_stop.

@@ -15,26 +15,26 @@
 struct openrpc;
 
 struct face {
-    kernel       *k;
-    face_options  o;
-    guard         guard;
-    hearth_ctx   *ctx;
-    sessions     *sessions;
-    rpc          *rpc;
+    kernel         *k;
+    face_options    o;
+    guard           guard;
+    hearth_ctx     *ctx;
+    sessions       *sessions;
+    rpc            *rpc;
     struct openrpc *openrpc;
-    http_server  *http;
-    line_server  *lines;
-    char          url[280];
-    list          sockets;    /* rpc_ws.c: to be closed at stop */
-    uint32_t      boot;       /* half of every request's id */
-    uint32_t      next_request;
-    bool          is_stopping;
-    unsigned      waiting;    /* parts that have not ended yet */
-    loop_fn       stopped;
-    void         *stopped_arg;
+    http_server    *http;
+    line_server    *lines;
+    char            url[280];
+    list            sockets; /* rpc_ws.c: to be closed at stop */
+    uint32_t        boot;    /* half of every request's id */
+    uint32_t        next_request;
+    bool            is_stopping;
+    unsigned        waiting; /* parts that have not ended yet */
+    loop_fn         stopped;
+    void           *stopped_arg;
 };
 
-#define EXCHANGE_ID 20u
+#define EXCHANGE_ID      20u
 #define EXCHANGE_HEADERS 6u
 
 /* One HTTP request on its way through the face. Lives on the stack of the router; who answers later keeps a copy of what it
@@ -55,10 +55,10 @@ typedef struct exchange {
 size_t answer_headers(const exchange *x, hearth_header out[EXCHANGE_HEADERS]);
 void   answer_json(const exchange *x, int status, hearth_str body);
 /* `body` is static. */
-void   answer_json_static(const exchange *x, int status, hearth_str body);
+void answer_json_static(const exchange *x, int status, hearth_str body);
 /* {"error":{"message","type","code","param"}}; status 0: that of the code. */
-void   answer_error(const exchange *x, int status, const hearth_err *err, const hearth_value *details);
-void   answer_error_text(hearth_buf *out, const hearth_err *err, const hearth_value *details);
+void answer_error(const exchange *x, int status, const hearth_err *err, const hearth_value *details);
+void answer_error_text(hearth_buf *out, const hearth_err *err, const hearth_value *details);
 
 /* -- router.c -- */
 void router_take(void *arg, http_req *req, const http_request *r);

@@ -6,7 +6,10 @@
 
 #include <hearth/kit.h>
 
-#define LITERAL(text) { text, sizeof(text) - 1 }
+#define LITERAL(text)                                                                                                  \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 const hearth_header guard_page_headers[] = {
     { LITERAL("content-security-policy"),
@@ -66,9 +69,12 @@ bool guard_is_loopback(hearth_str host)
     if (heads_same(host, HEARTH_STR("localhost")))
         return true;
     switch (address_of(host, &six, &four)) {
-    case AF_INET: return (ntohl(four.s_addr) >> 24) == 127;
-    case AF_INET6: return IN6_IS_ADDR_LOOPBACK(&six);
-    default: return false;
+    case AF_INET:
+        return (ntohl(four.s_addr) >> 24) == 127;
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    default:
+        return false;
     }
 }
 
@@ -88,7 +94,8 @@ static bool host_is_good(const guard *g, hearth_str host)
     if (name.n == 0)
         return false;
     /* An address cannot be rebound: a browser shows and sends it as it was typed. */
-    return guard_is_loopback(name) || is_listed(g->hosts, name) || (g->allows_addresses && address_of(name, &six, &four) != 0);
+    return guard_is_loopback(name) || is_listed(g->hosts, name) ||
+           (g->allows_addresses && address_of(name, &six, &four) != 0);
 }
 
 /* Ours: the scheme and exactly what the (already accepted) Host header says. */
@@ -102,10 +109,11 @@ static int check_cause(const guard *g, const http_request *r, const heads *h, gu
 {
     if (h->origin.p && !is_own_origin(h->origin, h->host)) {
         if (!is_listed(g->origins, h->origin)) {
-            hearth_err_set(err, HEARTH_DENIED, "guard",
-                           "pages of the origin %.*s may not use this Hearth; start it with --allow-origin %.*s if they should",
-                           (int)(h->origin.n < 80 ? h->origin.n : 80), h->origin.p, (int)(h->origin.n < 80 ? h->origin.n : 80),
-                           h->origin.p);
+            hearth_err_set(
+                err, HEARTH_DENIED, "guard",
+                "pages of the origin %.*s may not use this Hearth; start it with --allow-origin %.*s if they should",
+                (int)(h->origin.n < 80 ? h->origin.n : 80), h->origin.p, (int)(h->origin.n < 80 ? h->origin.n : 80),
+                h->origin.p);
             return 403;
         }
         pass->is_foreign = true;
@@ -113,11 +121,13 @@ static int check_cause(const guard *g, const http_request *r, const heads *h, gu
     }
     if (!h->fetch_site.p || hearth_str_is(h->fetch_site, "same-origin") || hearth_str_is(h->fetch_site, "none"))
         return 0;
-    if (hearth_str_is(r->method, "GET") && hearth_str_is(h->fetch_mode, "navigate") && hearth_str_is(h->fetch_dest, "document")) {
+    if (hearth_str_is(r->method, "GET") && hearth_str_is(h->fetch_mode, "navigate") &&
+        hearth_str_is(h->fetch_dest, "document")) {
         pass->is_page_only = true;
         return 0;
     }
-    hearth_err_set(err, HEARTH_DENIED, "guard", "the request was caused by a page of another site; Hearth answers its own page and programs");
+    hearth_err_set(err, HEARTH_DENIED, "guard",
+                   "the request was caused by a page of another site; Hearth answers its own page and programs");
     return 403;
 }
 
@@ -138,9 +148,11 @@ static int check_body(const http_request *r, const heads *h, hearth_err *err)
 {
     if (r->body.n == 0 || (h->content_type.p && is_json(h->content_type)))
         return 0;
-    if (h->content_type.p && hearth_str_starts(h->content_type, "multipart/form-data") && (h->authorization.p || h->api_key.p))
+    if (h->content_type.p && hearth_str_starts(h->content_type, "multipart/form-data") &&
+        (h->authorization.p || h->api_key.p))
         return 0;
-    hearth_err_set(err, HEARTH_INVALID_REQUEST, "guard", "the body must be JSON: send the header content-type: application/json");
+    hearth_err_set(err, HEARTH_INVALID_REQUEST, "guard",
+                   "the body must be JSON: send the header content-type: application/json");
     return 415;
 }
 
@@ -153,7 +165,8 @@ int guard_check(const guard *g, const http_request *r, const heads *h, guard_pas
     }
     if (!r->is_unix && !host_is_good(g, h->host)) {
         hearth_err_set(err, HEARTH_DENIED, "guard",
-                       "Hearth does not answer to the host name \"%.*s\"; use 127.0.0.1 or localhost, or start it with --host NAME",
+                       "Hearth does not answer to the host name \"%.*s\"; use 127.0.0.1 or localhost, or start it with "
+                       "--host NAME",
                        (int)(h->host.n < 80 ? h->host.n : 80), h->host.p ? h->host.p : "");
         return 403;
     }

@@ -12,8 +12,8 @@
 #include "face/heads.h"
 
 typedef struct guard {
-    const char *const *hosts;   /* names beside loopback, without port; ends with NULL; may be NULL */
-    const char *const *origins; /* "https://app.example", exactly; ends with NULL; may be NULL */
+    const char *const *hosts;            /* names beside loopback, without port; ends with NULL; may be NULL */
+    const char *const *origins;          /* "https://app.example", exactly; ends with NULL; may be NULL */
     bool               allows_addresses; /* any IP literal as Host: for a listener beyond loopback */
 } guard;
 

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-#define HEAD(text, member, once) { text, sizeof(text) - 1, offsetof(heads, member), once }
+#define HEAD(text, member, once)                                                                                       \
+    {                                                                                                                  \
+        text, sizeof(text) - 1, offsetof(heads, member), once                                                          \
+    }
 
 /* `once`: two of them would let two readers of the same request see two different callers. */
 static const struct head {
@@ -46,10 +49,7 @@ void heads_read(heads *h, const http_request *r)
     }
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
 bool heads_same(hearth_str a, hearth_str b)
 {

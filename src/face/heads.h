@@ -7,9 +7,9 @@
 
 typedef struct heads {
     hearth_str host, origin, cookie, authorization, api_key, content_type, accept, accept_encoding, if_none_match;
-    hearth_str fetch_site, fetch_mode, fetch_dest;      /* Sec-Fetch-*: what a browser says of a request's cause */
-    hearth_str preflight_method, preflight_private;     /* Access-Control-Request-* */
-    bool       is_ambiguous;                            /* one of those that decide who asks came twice */
+    hearth_str fetch_site, fetch_mode, fetch_dest;  /* Sec-Fetch-*: what a browser says of a request's cause */
+    hearth_str preflight_method, preflight_private; /* Access-Control-Request-* */
+    bool       is_ambiguous;                        /* one of those that decide who asks came twice */
 } heads;
 
 void heads_read(heads *h, const http_request *r);

@@ -57,10 +57,7 @@ void openrpc_free(struct openrpc *o)
     free(o);
 }
 
-static void put_key(hearth_buf *out, const char *key)
-{
-    hearth_buf_printf(out, "\"%s\":", key);
-}
+static void put_key(hearth_buf *out, const char *key) { hearth_buf_printf(out, "\"%s\":", key); }
 
 static void put_text(hearth_buf *out, const char *key, hearth_str text)
 {
@@ -189,7 +186,8 @@ static void put_params(writer *w, const hearth_value *params)
         hearth_str name = hearth_key_at(properties, i);
         hearth_buf_puts(w->out, i ? ",{" : "{");
         put_text(w->out, "name", name);
-        hearth_buf_puts(w->out, is_required(params, name) ? ",\"required\":true,\"schema\":" : ",\"required\":false,\"schema\":");
+        hearth_buf_puts(w->out, is_required(params, name) ? ",\"required\":true,\"schema\":"
+                                                          : ",\"required\":false,\"schema\":");
         put_schema(w, hearth_at(properties, i));
         hearth_buf_putc(w->out, '}');
     }
@@ -198,8 +196,8 @@ static void put_params(writer *w, const hearth_value *params)
 
 static hearth_code code_named(hearth_str name)
 {
-#define XX(NAME, lower, code, http, rpc, text) \
-    if (hearth_str_is(name, #lower))           \
+#define XX(NAME, lower, code, http, rpc, text)                                                                         \
+    if (hearth_str_is(name, #lower))                                                                                   \
         return HEARTH_##NAME;
     HEARTH_ERRORS(XX)
 #undef XX
@@ -211,8 +209,8 @@ static void put_errors(writer *w, const hearth_value *names)
     hearth_buf_puts(w->out, "\"errors\":[");
     for (size_t i = 0; i < hearth_count(names); i++) {
         hearth_code code = code_named(hearth_as_str(hearth_at(names, i)));
-        hearth_buf_printf(w->out, "%s{\"code\":%d,\"message\":\"%s\",\"data\":{\"name\":\"%s\"}}", i ? "," : "", hearth_code_rpc(code),
-                          hearth_code_text(code), hearth_code_name(code));
+        hearth_buf_printf(w->out, "%s{\"code\":%d,\"message\":\"%s\",\"data\":{\"name\":\"%s\"}}", i ? "," : "",
+                          hearth_code_rpc(code), hearth_code_text(code), hearth_code_name(code));
     }
     hearth_buf_puts(w->out, "],");
 }
@@ -246,7 +244,8 @@ static void put_method(void *arg, const method *m)
     put_text(w->out, "x-plugin", w->plugin);
     hearth_buf_putc(w->out, ',');
     put_text(w->out, "x-permission", hearth_get_str(m->spec, "permission"));
-    hearth_buf_printf(w->out, ",\"x-stream\":%s,\"x-disconnect\":\"%s\"", m->is_stream ? "true" : "false", m->keeps ? "keep" : "cancel");
+    hearth_buf_printf(w->out, ",\"x-stream\":%s,\"x-disconnect\":\"%s\"", m->is_stream ? "true" : "false",
+                      m->keeps ? "keep" : "cancel");
     if (hearth_get(m->spec, "aliases")) {
         hearth_buf_puts(w->out, ",\"x-aliases\":");
         hearth_json_put_value(w->out, hearth_get(m->spec, "aliases"));
@@ -314,9 +313,12 @@ static void put_operation(writer *w, const route *rt)
     hearth_buf_puts(w->out, "\":{");
     put_text(w->out, "x-permission", permission);
     if (rt->is_prefix)
-        hearth_buf_puts(w->out, ",\"parameters\":[{\"name\":\"rest\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
+        hearth_buf_puts(
+            w->out,
+            ",\"parameters\":[{\"name\":\"rest\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
     if (hearth_str_is(rt->verb, "POST") || hearth_str_is(rt->verb, "PUT") || hearth_str_is(rt->verb, "PATCH"))
-        hearth_buf_puts(w->out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\"}}}}");
+        hearth_buf_puts(w->out,
+                        ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\"}}}}");
     hearth_buf_puts(w->out, ",\"responses\":{\"200\":{\"description\":\"Done.\"},"
                             "\"default\":{\"$ref\":\"#/components/responses/Error\"}}}");
 }
@@ -341,23 +343,32 @@ static void put_paths(writer *w, const route_list *l)
 }
 
 static const char own_paths[] =
-    "\"/livez\":{\"get\":{\"summary\":\"The process runs.\",\"security\":[],\"responses\":{\"200\":{\"description\":\"It does.\"}}}},\n"
-    "\"/readyz\":{\"get\":{\"summary\":\"Requests are taken.\",\"security\":[],\"responses\":{\"200\":{\"description\":\"They are.\"},"
+    "\"/livez\":{\"get\":{\"summary\":\"The process "
+    "runs.\",\"security\":[],\"responses\":{\"200\":{\"description\":\"It does.\"}}}},\n"
+    "\"/readyz\":{\"get\":{\"summary\":\"Requests are "
+    "taken.\",\"security\":[],\"responses\":{\"200\":{\"description\":\"They are.\"},"
     "\"503\":{\"description\":\"Hearth is stopping.\"}}}},\n"
     "\"/rpc\":{\"post\":{\"summary\":\"JSON-RPC 2.0: one request or a batch; /openrpc.json lists the methods.\","
-    "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":[\"object\",\"array\"]}}}},"
-    "\"responses\":{\"200\":{\"description\":\"The answer, or a stream of events when text/event-stream is accepted.\"},"
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/"
+    "json\":{\"schema\":{\"type\":[\"object\",\"array\"]}}}},"
+    "\"responses\":{\"200\":{\"description\":\"The answer, or a stream of events when text/event-stream is "
+    "accepted.\"},"
     "\"default\":{\"description\":\"A JSON-RPC error with the HTTP status of its kind.\"}}}},\n"
-    "\"/openrpc.json\":{\"get\":{\"summary\":\"The methods.\",\"responses\":{\"200\":{\"description\":\"OpenRPC.\"}}}},\n"
-    "\"/openapi.json\":{\"get\":{\"summary\":\"This document.\",\"responses\":{\"200\":{\"description\":\"OpenAPI.\"}}}}";
+    "\"/openrpc.json\":{\"get\":{\"summary\":\"The "
+    "methods.\",\"responses\":{\"200\":{\"description\":\"OpenRPC.\"}}}},\n"
+    "\"/openapi.json\":{\"get\":{\"summary\":\"This "
+    "document.\",\"responses\":{\"200\":{\"description\":\"OpenAPI.\"}}}}";
 
 static const char own_components[] =
     ",\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
     "\"key\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-api-key\"},"
     "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"" SESSION_COOKIE "\"}},"
-    "\"responses\":{\"Error\":{\"description\":\"What failed, on what, what to do.\",\"content\":{\"application/json\":{\"schema\":"
-    "{\"type\":\"object\",\"properties\":{\"error\":{\"type\":\"object\",\"properties\":{\"message\":{\"type\":\"string\"},"
-    "\"type\":{\"type\":\"string\"},\"code\":{\"type\":[\"string\",\"null\"]},\"param\":{\"type\":[\"string\",\"null\"]}},"
+    "\"responses\":{\"Error\":{\"description\":\"What failed, on what, what to "
+    "do.\",\"content\":{\"application/json\":{\"schema\":"
+    "{\"type\":\"object\",\"properties\":{\"error\":{\"type\":\"object\",\"properties\":{\"message\":{\"type\":"
+    "\"string\"},"
+    "\"type\":{\"type\":\"string\"},\"code\":{\"type\":[\"string\",\"null\"]},\"param\":{\"type\":[\"string\",\"null\"]"
+    "}},"
     "\"required\":[\"message\"]}},\"required\":[\"error\"]}}}}}";
 
 hearth_code openapi_text(struct openrpc *o, const char *url, hearth_str *out)

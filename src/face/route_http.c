@@ -5,7 +5,10 @@
 #include "face/face_impl.h"
 #include "kit/limits.h"
 
-#define LITERAL(text) { text, sizeof(text) - 1 }
+#define LITERAL(text)                                                                                                  \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 enum { ROUTE_HEADERS_MAX = 32 };
 
@@ -16,10 +19,7 @@ typedef struct routed {
     bool       *has_ended; /* while kernel_route is on the stack: where to tell that the record is freed */
 } routed;
 
-static const hearth_http *get_view(void *arg)
-{
-    return &((routed *)arg)->view;
-}
+static const hearth_http *get_view(void *arg) { return &((routed *)arg)->view; }
 
 static hearth_str get_header(void *arg, hearth_str name)
 {
@@ -40,15 +40,9 @@ static void start(void *arg, int status, const hearth_header *headers, size_t n)
     http_start(v->x.req, status, all, have);
 }
 
-static hearth_code write_bytes(void *arg, hearth_str bytes)
-{
-    return http_write(((routed *)arg)->x.req, bytes);
-}
+static hearth_code write_bytes(void *arg, hearth_str bytes) { return http_write(((routed *)arg)->x.req, bytes); }
 
-static size_t queued(void *arg)
-{
-    return http_queued(((routed *)arg)->x.req);
-}
+static size_t queued(void *arg) { return http_queued(((routed *)arg)->x.req); }
 
 static void forget(routed *v)
 {
@@ -106,7 +100,9 @@ void route_take(const exchange *x, const struct route *rt, hearth_str rest)
     }
     v->x = *x;
     v->has_ended = &has_ended;
-    v->view = (hearth_http){ sizeof v->view, x->r->method, x->r->path, x->r->query, rest, x->r->body, { v->x.id, EXCHANGE_ID - 4 } };
+    v->view = (hearth_http){
+        sizeof v->view, x->r->method, x->r->path, x->r->query, rest, x->r->body, { v->x.id, EXCHANGE_ID - 4 }
+    };
     hearth_id call = kernel_route(x->f->k, rt, x->who, &functions, v);
     if (has_ended)
         return;

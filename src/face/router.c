@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The way of an HTTP request: id → guard → the paths that need nobody's name → who asks → the face's own paths, the routes of
- * plugins, the documents of the page. */
+/* The way of an HTTP request: id → guard → the paths that need nobody's name → the documents of the page → who asks →
+ * the face's own paths and the routes of plugins. */
 #include "face/face_impl.h"
 
-#define LITERAL(text) { text, sizeof(text) - 1 }
+#define LITERAL(text)                                                                                                  \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 static void name_request(exchange *x)
 {
@@ -27,10 +30,12 @@ static void answer_preflight(const exchange *x)
     if (!x->pass.is_foreign) {
         headers[n++] = (hearth_header){ LITERAL("allow"), LITERAL("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS") };
     } else {
-        headers[n++] = (hearth_header){ LITERAL("access-control-allow-methods"), LITERAL("GET, POST, PUT, PATCH, DELETE") };
-        headers[n++] = (hearth_header){ LITERAL("access-control-allow-headers"),
-                                        LITERAL("authorization, content-type, x-api-key, anthropic-version, anthropic-beta, "
-                                                "openai-organization, openai-project, openai-beta") };
+        headers[n++] =
+            (hearth_header){ LITERAL("access-control-allow-methods"), LITERAL("GET, POST, PUT, PATCH, DELETE") };
+        headers[n++] =
+            (hearth_header){ LITERAL("access-control-allow-headers"),
+                             LITERAL("authorization, content-type, x-api-key, anthropic-version, anthropic-beta, "
+                                     "openai-organization, openai-project, openai-beta") };
         headers[n++] = (hearth_header){ LITERAL("access-control-max-age"), LITERAL("600") };
         if (x->h.preflight_private.p)
             headers[n++] = (hearth_header){ LITERAL("access-control-allow-private-network"), LITERAL("true") };
@@ -118,7 +123,8 @@ static void take_named(exchange *x)
     if (rt)
         route_take(x, rt, rest);
     else if (has_other_verb)
-        refuse(x, 405, HEARTH_INVALID_REQUEST, "this path does not know this method; /openapi.json lists what there is");
+        refuse(x, 405, HEARTH_INVALID_REQUEST,
+               "this path does not know this method; /openapi.json lists what there is");
     else
         refuse(x, 404, HEARTH_NOT_FOUND, "there is nothing at this path; /openapi.json lists what there is");
 }
@@ -140,7 +146,8 @@ void router_take(void *arg, http_req *req, const http_request *r)
     int        status = guard_check(&x.f->guard, r, &x.h, &x.pass, &err);
     if (x.f->o.log_requests)
         kernel_log(x.f->k, HEARTH_LOG_DEBUG, "face", "%s %.*s %.*s from %s%s%s", x.id, HEARTH_FMT(r->method),
-                   (int)(r->path.n < 200 ? r->path.n : 200), r->path.p, r->peer, status ? ": " : "", status ? err.msg : "");
+                   (int)(r->path.n < 200 ? r->path.n : 200), r->path.p, r->peer, status ? ": " : "",
+                   status ? err.msg : "");
     if (status) {
         answer_error(&x, status, &err, NULL);
         return;

@@ -8,7 +8,7 @@
 #include "face/rpc_text.h"
 #include "kit/limits.h"
 
-enum { DRAIN_MS = 10 };
+enum { DRAIN_MS = 10, FRAMING = 64 };
 
 /* A call of the peer, from its request to its answer. */
 typedef struct rpc_call {
@@ -18,13 +18,13 @@ typedef struct rpc_call {
     bool         is_silent;   /* a notification: nobody hears of it */
     bool         is_starting; /* inside kernel_call: events may come, kernel_id is not known yet */
     hearth_buf   held;        /* whole messages, each with a newline behind it; the last may be open */
-    uint32_t     open_kind; /* HEARTH_TEXT or HEARTH_REASONING while the last one is */
+    uint32_t     open_kind;   /* HEARTH_TEXT or HEARTH_REASONING while the last one is */
     uint64_t     open_seq;
-    char        *answer;    /* waits behind `held`; set when the call is over */
+    char        *answer; /* waits behind `held`; set when the call is over */
     size_t       answer_n;
     hearth_code  answer_code;
     size_t       id_n;
-    char         id[];      /* JSON text */
+    char         id[]; /* JSON text */
 } rpc_call;
 
 /* A message that a worker parses. */
@@ -70,7 +70,7 @@ static void after_parsing(void *arg)
     rpc    *r = arg;
     loop_fn idle = r->idle;
     void   *idle_arg = r->idle_arg;
-    LIST_EACH_SAFE(&r->parsing, node, next)
+    LIST_EACH_SAFE (&r->parsing, node, next)
         free_parsing(LIST_ENTRY(node, parsing, node));
     hearth_buf_deinit(&r->out);
     slots_deinit(&r->sessions);
@@ -92,10 +92,7 @@ void rpc_on_change(rpc *r, loop_fn fn, void *arg)
     r->on_change_arg = arg;
 }
 
-size_t rpc_session_count(const rpc *r)
-{
-    return r->sessions.live;
-}
+size_t rpc_session_count(const rpc *r) { return r->sessions.live; }
 
 rpc_session *rpc_open(rpc *r, principal *who, const rpc_sink *sink, void *arg)
 {
@@ -135,10 +132,7 @@ static void abandon(rpc_call *c)
     c->kernel_id = 0;
 }
 
-static void free_session(void *arg)
-{
-    free(arg);
-}
+static void free_session(void *arg) { free(arg); }
 
 void rpc_gone(rpc_session *s)
 {
@@ -180,14 +174,14 @@ void rpc_send(rpc_session *s, rpc_kind kind, hearth_code code)
         s->sink.send(s->arg, kind, code, hearth_buf_str(&s->r->out));
 }
 
-static hearth_str id_of(const rpc_call *c)
-{
-    return (hearth_str){ c->id, c->id_n };
-}
+static hearth_str id_of(const rpc_call *c) { return (hearth_str){ c->id, c->id_n }; }
 
-static bool is_slow(const rpc_session *s)
+/* Whether a message has to wait until the carrier has sent more of what it holds. Every carrier takes any single message, so
+ * a large one waits for an empty queue. */
+static bool must_wait(const rpc_session *s, size_t n)
 {
-    return s->sink.queued(s->arg) > RPC_SLOW_BYTES;
+    size_t queued = s->sink.queued(s->arg);
+    return queued > 0 && queued + n + FRAMING > RPC_SLOW_BYTES;
 }
 
 static void close_text(rpc_call *c)
@@ -211,9 +205,11 @@ static bool flush_call(rpc_call *c)
         s->sink.drop(s->arg, "out of memory");
         return false;
     }
-    while (sent < c->held.n && !is_slow(s)) {
+    while (sent < c->held.n) {
         const char *line = c->held.p + sent;
         size_t      n = (size_t)((const char *)memchr(line, '\n', c->held.n - sent) - line);
+        if (must_wait(s, n))
+            break;
         sent += n + 1;
         s->sink.send(s->arg, RPC_EVENT, HEARTH_OK, (hearth_str){ line, n });
         if (s->is_gone)
@@ -223,7 +219,7 @@ static bool flush_call(rpc_call *c)
     s->held -= sent;
     if (c->held.n || !c->answer)
         return c->held.n == 0;
-    if (is_slow(s))
+    if (must_wait(s, c->answer_n))
         return false;
     hearth_str  answer = { c->answer, c->answer_n };
     hearth_code code = c->answer_code;
@@ -239,9 +235,7 @@ static bool flush_call(rpc_call *c)
 static void on_drain(void *arg)
 {
     rpc_session *s = arg;
-    if (is_slow(s))
-        return;
-    LIST_EACH_SAFE(&s->calls, node, next) {
+    LIST_EACH_SAFE (&s->calls, node, next) {
         rpc_call *c = LIST_ENTRY(node, rpc_call, node);
         if ((c->held.n || c->answer) && !flush_call(c))
             break; /* slow again, or gone */
@@ -267,7 +261,7 @@ static void answer_call(rpc_call *c, hearth_code code)
     rpc_session *s = c->s;
     hearth_buf  *out = &s->r->out;
     c->kernel_id = 0;
-    if (!c->held.n && !is_slow(s)) {
+    if (!c->held.n && !must_wait(s, out->n)) {
         free_call(c);
         rpc_send(s, code < 0 ? RPC_ERROR : RPC_RESULT, code);
         return;
@@ -295,7 +289,8 @@ static void give_up(rpc_call *c)
     hearth_buf_reset(&c->held);
     c->open_kind = 0;
     rpc_text_error(rpc_begin(c->s), id_of(c), HEARTH_BUSY,
-                   "the connection reads too slowly: over 8 MiB of this call's events waited; attach to its job again with jobs.attach",
+                   "the connection reads too slowly: over 8 MiB of this call's events waited; attach to its job again "
+                   "with jobs.attach",
                    NULL);
     answer_call(c, HEARTH_BUSY);
 }
@@ -328,13 +323,15 @@ static void on_event(void *arg, const hearth_event *e)
     rpc_session *s = c->s;
     if (c->is_silent || s->is_gone || !s->sink.has_events || !rpc_text_kind(e->kind))
         return;
-    if (c->held.n || is_slow(s)) {
-        hold(c, e);
-        return;
+    if (!c->held.n) {
+        hearth_buf *out = rpc_begin(s);
+        rpc_text_event(out, id_of(c), e);
+        if (!must_wait(s, out->n)) {
+            rpc_send(s, RPC_EVENT, HEARTH_OK);
+            return;
+        }
     }
-    hearth_buf *out = rpc_begin(s);
-    rpc_text_event(out, id_of(c), e);
-    rpc_send(s, RPC_EVENT, HEARTH_OK);
+    hold(c, e);
 }
 
 static void on_done(void *arg, const hearth_reply_view *reply)
@@ -357,7 +354,7 @@ static void on_done(void *arg, const hearth_reply_view *reply)
 
 static rpc_call *find_call(rpc_session *s, hearth_str id)
 {
-    LIST_EACH(&s->calls, node) {
+    LIST_EACH (&s->calls, node) {
         rpc_call *c = LIST_ENTRY(node, rpc_call, node);
         if (!c->is_silent && hearth_str_equal(id_of(c), id))
             return c;
@@ -383,10 +380,7 @@ static void refuse(rpc_session *s, hearth_str id, hearth_code code, const char *
     rpc_send(s, RPC_ERROR, code);
 }
 
-void rpc_refuse(rpc_session *s, hearth_code code, const char *why)
-{
-    refuse(s, HEARTH_STR("null"), code, why);
-}
+void rpc_refuse(rpc_session *s, hearth_code code, const char *why) { refuse(s, HEARTH_STR("null"), code, why); }
 
 /* What the face itself serves, because it is about the connection. True when `name` was one of those. */
 static bool take_own(rpc_session *s, hearth_str name, const hearth_value *params, hearth_str id)
@@ -427,9 +421,13 @@ static void start_call(rpc_session *s, hearth_str name, const hearth_value *para
     hearth_buf_init(&c->held, RPC_CALL_BYTES + 256); /* the end of an open text always fits */
     list_add(&s->calls, &c->node);
     s->call_count++;
-    hearth_id kernel_id = kernel_call(s->r->k, &(kernel_call_args){
-        .who = s->who, .method = name, .params = params ? hearth_value_ref(params) : NULL, .on_event = on_event,
-        .done = on_done, .arg = c, .may_be_sync = true });
+    hearth_id kernel_id = kernel_call(s->r->k, &(kernel_call_args){ .who = s->who,
+                                                                    .method = name,
+                                                                    .params = params ? hearth_value_ref(params) : NULL,
+                                                                    .on_event = on_event,
+                                                                    .done = on_done,
+                                                                    .arg = c,
+                                                                    .may_be_sync = true });
     if (!kernel_id)
         return; /* it has ended, and `c` with it */
     c->kernel_id = kernel_id;

@@ -5,8 +5,8 @@
  * it is given. The session knows the calls that are under way: their events go out as `rpc.event` before their answer,
  * `rpc.cancel` ends one, and when the peer is gone all are abandoned (what that means is the method's business).
  *
- * Slow readers: while over RPC_SLOW_BYTES wait in the carrier, the events of each call gather in a buffer of its own, texts
- * joined into one, and follow when the carrier has drained. A call whose buffer reaches RPC_CALL_BYTES is let go with the
+ * Slow readers: what does not fit into RPC_SLOW_BYTES of waiting bytes stays here: the events of each call gather in a
+ * buffer of its own, texts joined into one, and follow when the carrier has drained. A call whose buffer reaches RPC_CALL_BYTES is let go with the
  * error `busy` (a job goes on and can be attached to); a session that holds RPC_SESSION_BYTES is closed. So memory is
  * bounded and nobody else waits.
  *

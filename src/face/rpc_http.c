@@ -7,7 +7,10 @@
 #include "face/face_impl.h"
 #include "kit/limits.h"
 
-#define LITERAL(text) { text, sizeof(text) - 1 }
+#define LITERAL(text)                                                                                                  \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 typedef struct post {
     exchange     x;
@@ -35,7 +38,8 @@ static void finish(post *p)
     if (p->is_stream) {
         http_end(x.req);
     } else if (p->out.failed) {
-        answer_error(&x, 0, &(hearth_err){ HEARTH_TOO_LARGE, "rpc", "the answers of the batch are too large together" }, NULL);
+        answer_error(&x, 0, &(hearth_err){ HEARTH_TOO_LARGE, "rpc", "the answers of the batch are too large together" },
+                     NULL);
     } else if (p->out.n == 0) {
         hearth_header headers[EXCHANGE_HEADERS];
         http_reply(x.req, 204, headers, answer_headers(&x, headers), (hearth_str){ NULL, 0 });
@@ -51,7 +55,9 @@ static void finish(post *p)
 static void send_event(post *p, rpc_kind kind, hearth_str text)
 {
     hearth_buf_reset(&p->out);
-    hearth_buf_puts(&p->out, kind == RPC_EVENT ? "event: event\ndata: " : kind == RPC_RESULT ? "event: result\ndata: " : "event: error\ndata: ");
+    hearth_buf_puts(&p->out, kind == RPC_EVENT    ? "event: event\ndata: "
+                             : kind == RPC_RESULT ? "event: result\ndata: "
+                                                  : "event: error\ndata: ");
     hearth_buf_put(&p->out, text); /* JSON text holds no newline */
     hearth_buf_puts(&p->out, "\n\n");
     if (p->out.failed || http_write(p->x.req, hearth_buf_str(&p->out)) < 0)

@@ -27,15 +27,15 @@ struct rpc_session {
     principal  *who;
     rpc_sink    sink;
     void       *arg;
-    list        calls;    /* rpc_call.node: calls of the peer */
+    list        calls; /* rpc_call.node: calls of the peer */
     size_t      call_count;
-    size_t      held;     /* bytes in the buffers of calls */
-    size_t      parsing;  /* messages on a worker; later ones wait behind them */
+    size_t      held;    /* bytes in the buffers of calls */
+    size_t      parsing; /* messages on a worker; later ones wait behind them */
     size_t      parsing_bytes;
-    loop_timer *drain;    /* runs only while something is held */
+    loop_timer *drain; /* runs only while something is held */
     bool        is_gone;
-    list        offered;  /* rpc_serve.c: groups of methods of the peer */
-    list        served;   /* rpc_serve.c: calls to the peer */
+    list        offered; /* rpc_serve.c: groups of methods of the peer */
+    list        served;  /* rpc_serve.c: calls to the peer */
     uint64_t    next_served;
 };
 

@@ -21,10 +21,7 @@ static void send_line(void *arg, rpc_kind kind, hearth_code code, hearth_str tex
         line_close(v->c);
 }
 
-static size_t queued(void *arg)
-{
-    return line_queued(((line_link *)arg)->c);
-}
+static size_t queued(void *arg) { return line_queued(((line_link *)arg)->c); }
 
 static void drop(void *arg, const char *why)
 {
@@ -38,8 +35,8 @@ static void *on_open(void *arg, line_conn *c, uint32_t uid, int64_t pid)
 {
     face *f = arg;
     if (uid != (uint32_t)getuid()) {
-        kernel_log(f->k, HEARTH_LOG_WARN, "face", "process %lld of user %lu was refused on the unix socket", (long long)pid,
-                   (unsigned long)uid);
+        kernel_log(f->k, HEARTH_LOG_WARN, "face", "process %lld of user %lu was refused on the unix socket",
+                   (long long)pid, (unsigned long)uid);
         return NULL;
     }
     line_link *v = f->is_stopping ? NULL : calloc(1, sizeof *v);

@@ -16,9 +16,9 @@ enum { OFFER_MAX = 64, OFFERS_MAX = 16 };
 
 /* What one rpc.serve registered. It is the `self` of its methods. */
 typedef struct offer {
-    list         node;
-    rpc_session *s;
-    char         provider[40]; /* under which the registry knows them */
+    list          node;
+    rpc_session  *s;
+    char          provider[40]; /* under which the registry knows them */
     hearth_value *spec;
 } offer;
 
@@ -36,7 +36,8 @@ static void tell_cancel(void *arg)
 {
     served     *v = arg;
     hearth_buf *out = rpc_begin(v->s);
-    hearth_buf_printf(out, "{\"jsonrpc\":\"2.0\",\"method\":\"rpc.cancel\",\"params\":{\"id\":\"s%llu\"}}", (unsigned long long)v->n);
+    hearth_buf_printf(out, "{\"jsonrpc\":\"2.0\",\"method\":\"rpc.cancel\",\"params\":{\"id\":\"s%llu\"}}",
+                      (unsigned long long)v->n);
     rpc_send(v->s, RPC_REQUEST, HEARTH_OK);
 }
 
@@ -63,7 +64,8 @@ static void call_peer(hearth_req *req, void *self)
     list_add(&s->served, &v->node);
     hearth_on_cancel(req, tell_cancel, v);
     hearth_buf *out = rpc_begin(s);
-    hearth_buf_printf(out, "{\"jsonrpc\":\"2.0\",\"id\":\"s%llu\",\"method\":\"%s\",\"params\":", (unsigned long long)v->n, m->name);
+    hearth_buf_printf(
+        out, "{\"jsonrpc\":\"2.0\",\"id\":\"s%llu\",\"method\":\"%s\",\"params\":", (unsigned long long)v->n, m->name);
     hearth_json_put_value(out, hearth_params(req));
     hearth_buf_putc(out, '}');
     rpc_send(s, RPC_REQUEST, HEARTH_OK);
@@ -75,7 +77,7 @@ static served *find_served(rpc_session *s, const hearth_value *id)
     uint64_t   n = 0;
     if (text.n < 2 || text.p[0] != 's' || hearth_str_u64((hearth_str){ text.p + 1, text.n - 1 }, &n) < 0)
         return NULL;
-    LIST_EACH(&s->served, node)
+    LIST_EACH (&s->served, node)
         if (LIST_ENTRY(node, served, node)->n == n)
             return LIST_ENTRY(node, served, node);
     return NULL;
@@ -96,7 +98,8 @@ bool rpc_serve_answer(rpc_session *s, const hearth_value *message)
     }
     hearth_code         code = hearth_code_of_rpc(hearth_get_i64(error, "code", 0));
     const hearth_value *data = hearth_get(error, "data");
-    hearth_fail_detailed(req, code < 0 ? code : HEARTH_INTERNAL, hearth_get_str(error, "message"), data ? hearth_value_ref(data) : NULL);
+    hearth_fail_detailed(req, code < 0 ? code : HEARTH_INTERNAL, hearth_get_str(error, "message"),
+                         data ? hearth_value_ref(data) : NULL);
     return true;
 }
 
@@ -106,8 +109,13 @@ bool rpc_serve_event(rpc_session *s, const hearth_value *params)
     hearth_event_kind kind = rpc_text_kind_of(hearth_get_str(params, "kind"));
     if (!v || kind == HEARTH_EVENT_INVALID)
         return false;
-    hearth_event e = { (uint32_t)kind, 0, 0, hearth_get_str(params, "text"), hearth_get_u64(params, "done", 0),
-                       hearth_get_u64(params, "total", 0), hearth_get(params, "data") };
+    hearth_event e = { (uint32_t)kind,
+                       0,
+                       0,
+                       hearth_get_str(params, "text"),
+                       hearth_get_u64(params, "done", 0),
+                       hearth_get_u64(params, "total", 0),
+                       hearth_get(params, "data") };
     hearth_push(v->req, &e);
     return true;
 }
@@ -120,7 +128,8 @@ static bool name_is_good(hearth_str name)
         return false;
     for (size_t i = 3; i < name.n; i++) {
         char c = name.p[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && name.p[i - 1] != '.');
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+                        (c == '.' && name.p[i - 1] != '.');
         if (!is_plain)
             return false;
     }
@@ -162,7 +171,8 @@ static void withdraw(offer *o)
     free(o);
 }
 
-static hearth_code serve_names(rpc_session *s, offer *o, offered_method *room, const hearth_value *names, hearth_err *err)
+static hearth_code serve_names(rpc_session *s, offer *o, offered_method *room, const hearth_value *names,
+                               hearth_err *err)
 {
     registry *reg = kernel_registry(s->r->k);
     o->spec = describe(names);
@@ -184,19 +194,22 @@ static hearth_code check_offer(rpc_session *s, const hearth_value *names, hearth
     if (!s->sink.has_calls)
         return hearth_err_set(err, HEARTH_UNSUPPORTED, "rpc.serve",
                               "rpc.serve needs a connection that stays: a WebSocket on /rpc or the unix socket");
-    HEARTH_TRY(gate_check(g, s->who, NULL, 0, gate_permission(g, HEARTH_STR(PERMISSION)), HEARTH_STR("rpc.serve"), err));
+    HEARTH_TRY(
+        gate_check(g, s->who, NULL, 0, gate_permission(g, HEARTH_STR(PERMISSION)), HEARTH_STR("rpc.serve"), err));
     size_t n = hearth_kind_of(names) == HEARTH_ARRAY ? hearth_count(names) : 0;
     if (n == 0 || n > OFFER_MAX)
-        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "rpc.serve", "methods must be an array of 1 to %d names", OFFER_MAX);
+        return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "rpc.serve", "methods must be an array of 1 to %d names",
+                              OFFER_MAX);
     if (list_count(&s->offered) >= OFFERS_MAX)
-        return hearth_err_set(err, HEARTH_BUSY, "rpc.serve", "this connection has offered methods %d times; offer more of them at once",
-                              OFFERS_MAX);
+        return hearth_err_set(err, HEARTH_BUSY, "rpc.serve",
+                              "this connection has offered methods %d times; offer more of them at once", OFFERS_MAX);
     for (size_t i = 0; i < n; i++) {
         hearth_str name = hearth_as_str(hearth_at(names, i));
         if (!name_is_good(name))
-            return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "rpc.serve",
-                                  "\"%.*s\" cannot be served: the names of a front end begin with ui. and hold a-z 0-9 _ - .",
-                                  (int)(name.n < 64 ? name.n : 64), name.p ? name.p : "");
+            return hearth_err_set(
+                err, HEARTH_INVALID_ARGUMENT, "rpc.serve",
+                "\"%.*s\" cannot be served: the names of a front end begin with ui. and hold a-z 0-9 _ - .",
+                (int)(name.n < 64 ? name.n : 64), name.p ? name.p : "");
     }
     return HEARTH_OK;
 }
@@ -223,7 +236,7 @@ hearth_code rpc_serve_offer(rpc_session *s, const hearth_value *params, hearth_e
 
 void rpc_serve_end(rpc_session *s)
 {
-    LIST_EACH_SAFE(&s->offered, node, next)
+    LIST_EACH_SAFE (&s->offered, node, next)
         withdraw(LIST_ENTRY(node, offer, node));
     while (!list_is_empty(&s->served)) {
         served     *v = LIST_ENTRY(s->served.next, served, node);

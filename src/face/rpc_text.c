@@ -6,14 +6,12 @@
 #define PUT(out, literal) hearth_buf_append(out, literal, sizeof(literal) - 1)
 
 static const char *const kinds[HEARTH_EVENT_KINDS] = {
-    [HEARTH_STARTED] = "started", [HEARTH_TEXT] = "text",         [HEARTH_REASONING] = "reasoning", [HEARTH_TOOL_CALL] = "tool_call",
-    [HEARTH_LOGPROB] = "logprob", [HEARTH_PROGRESS] = "progress", [HEARTH_DATA] = "data",           [HEARTH_RESET] = "reset",
+    [HEARTH_STARTED] = "started",     [HEARTH_TEXT] = "text",       [HEARTH_REASONING] = "reasoning",
+    [HEARTH_TOOL_CALL] = "tool_call", [HEARTH_LOGPROB] = "logprob", [HEARTH_PROGRESS] = "progress",
+    [HEARTH_DATA] = "data",           [HEARTH_RESET] = "reset",
 };
 
-const char *rpc_text_kind(uint32_t kind)
-{
-    return kind < HEARTH_EVENT_KINDS ? kinds[kind] : NULL;
-}
+const char *rpc_text_kind(uint32_t kind) { return kind < HEARTH_EVENT_KINDS ? kinds[kind] : NULL; }
 
 hearth_event_kind rpc_text_kind_of(hearth_str name)
 {
@@ -33,8 +31,11 @@ bool rpc_text_id(hearth_buf *out, const hearth_value *id)
         return true;
     case HEARTH_NULL:
     case HEARTH_INT:
-    case HEARTH_UINT: hearth_json_put_value(out, id); return true;
-    default: return false;
+    case HEARTH_UINT:
+        hearth_json_put_value(out, id);
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -23,15 +23,9 @@ static void send_text(void *arg, rpc_kind kind, hearth_code code, hearth_str tex
         http_ws_close(v->ws, WS_TRY_LATER, "the connection reads too slowly");
 }
 
-static size_t queued(void *arg)
-{
-    return http_ws_queued(((ws_link *)arg)->ws);
-}
+static size_t queued(void *arg) { return http_ws_queued(((ws_link *)arg)->ws); }
 
-static void drop(void *arg, const char *why)
-{
-    http_ws_close(((ws_link *)arg)->ws, WS_TRY_LATER, why);
-}
+static void drop(void *arg, const char *why) { http_ws_close(((ws_link *)arg)->ws, WS_TRY_LATER, why); }
 
 static const rpc_sink sink = { send_text, queued, drop, true, true };
 
@@ -75,6 +69,6 @@ void rpc_ws_take(const exchange *x)
 
 void rpc_ws_close_all(face *f)
 {
-    LIST_EACH_SAFE(&f->sockets, node, next)
+    LIST_EACH_SAFE (&f->sockets, node, next)
         http_ws_close(LIST_ENTRY(node, ws_link, node)->ws, WS_GOING_AWAY, "Hearth is stopping");
 }

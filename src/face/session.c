@@ -79,7 +79,8 @@ static hearth_code open_token(sessions *s, hearth_err *err)
     } else if (code < 0) {
         code = hearth_err_set(err, code, "session", "local/token cannot be read: %s", inner.msg);
     } else if (text.n != SESSION_TEXT - 1) {
-        code = hearth_err_set(err, HEARTH_DAMAGED, "session", "local/token is damaged; delete it and start again: a new one is made");
+        code = hearth_err_set(err, HEARTH_DAMAGED, "session",
+                              "local/token is damaged; delete it and start again: a new one is made");
     } else {
         memcpy(s->token, text.p, SESSION_TEXT - 1);
     }
@@ -108,11 +109,12 @@ static void read_sessions(sessions *s)
     uint64_t            now = s->o.wall_ms();
     for (size_t i = 0; i < hearth_count(list) && s->n < SESSIONS_MAX; i++) {
         const hearth_value *item = hearth_at(list, i);
-        session             one = { { 0 }, hearth_get_u64(item, "created_ms", 0), hearth_get_u64(item, "seen_ms", 0), 0 };
+        session one = { { 0 }, hearth_get_u64(item, "created_ms", 0), hearth_get_u64(item, "seen_ms", 0), 0 };
         one.saved_ms = one.seen_ms;
         /* A clock that was set back must not make a session immortal. */
         bool is_sane = one.created_ms <= one.seen_ms && one.seen_ms <= now + MINUTE_MS;
-        if (is_sane && is_alive(&one, now) && hearth_hex_decode(one.hash, sizeof one.hash, hearth_get_str(item, "hash")) >= 0)
+        if (is_sane && is_alive(&one, now) &&
+            hearth_hex_decode(one.hash, sizeof one.hash, hearth_get_str(item, "hash")) >= 0)
             s->all[s->n++] = one;
     }
     hearth_value_unref(root);
@@ -214,10 +216,7 @@ void sessions_close(sessions *s, loop_fn idle, void *arg)
 
 /* -- who asks ------------------------------------------------------------------------------------------------------- */
 
-static void remove_at(sessions *s, size_t i)
-{
-    s->all[i] = s->all[--s->n];
-}
+static void remove_at(sessions *s, size_t i) { s->all[i] = s->all[--s->n]; }
 
 static bool cookie_is_good(sessions *s, hearth_str cookie)
 {
@@ -260,29 +259,22 @@ hearth_code sessions_who(sessions *s, const heads *h, principal **who, hearth_er
     }
     if (!is_good)
         return hearth_err_set(err, HEARTH_UNAUTHENTICATED, "session",
-                              "the credential is wrong or has ended; `hearth token` shows the right one, `hearth open` signs a browser in");
+                              "the credential is wrong or has ended; `hearth token` shows the right one, `hearth open` "
+                              "signs a browser in");
     if (!is_given && s->o.needs_credential)
-        return hearth_err_set(err, HEARTH_UNAUTHENTICATED, "session",
-                              "this Hearth asks everybody for a credential: send Authorization: Bearer with what `hearth token` shows");
+        return hearth_err_set(
+            err, HEARTH_UNAUTHENTICATED, "session",
+            "this Hearth asks everybody for a credential: send Authorization: Bearer with what `hearth token` shows");
     if (!is_given)
         *who = s->local;
     return HEARTH_OK;
 }
 
-principal *sessions_owner(const sessions *s)
-{
-    return s->owner;
-}
+principal *sessions_owner(const sessions *s) { return s->owner; }
 
-hearth_str sessions_token(const sessions *s)
-{
-    return (hearth_str){ s->token, SESSION_TEXT - 1 };
-}
+hearth_str sessions_token(const sessions *s) { return (hearth_str){ s->token, SESSION_TEXT - 1 }; }
 
-size_t sessions_count(const sessions *s)
-{
-    return s->n;
-}
+size_t sessions_count(const sessions *s) { return s->n; }
 
 /* -- one-time keys ---------------------------------------------------------------------------------------------------- */
 

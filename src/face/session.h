@@ -20,7 +20,7 @@ typedef struct sessions sessions;
 typedef struct sessions_options {
     loop      *loop;
     gate      *gate;
-    file_root *local;         /* borrowed: the local half of the data folder */
+    file_root *local;            /* borrowed: the local half of the data folder */
     bool       needs_credential; /* nobody is `local`: for a listener beyond loopback */
     uint64_t (*wall_ms)(void);
 } sessions_options;
@@ -38,7 +38,7 @@ hearth_str  sessions_token(const sessions *s);
 /* A key that opens one session within a minute. */
 void sessions_make_key(sessions *s, char key[SESSION_TEXT]);
 /* Exchanges a key for a new session's cookie value; false when the key is wrong, old or used. */
-bool sessions_redeem(sessions *s, hearth_str key, char cookie[SESSION_TEXT]);
+bool   sessions_redeem(sessions *s, hearth_str key, char cookie[SESSION_TEXT]);
 size_t sessions_count(const sessions *s);
 
 #endif

@@ -8,7 +8,10 @@
 #include "assets.h"
 #include "face/face_impl.h"
 
-#define LITERAL(text) { text, sizeof(text) - 1 }
+#define LITERAL(text)                                                                                                  \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 enum { COOKIE_AGE_S = 30 * 24 * 60 * 60, PAGE_HEADERS = 12 };
 
@@ -57,8 +60,8 @@ static bool is_plain(hearth_str path)
 {
     for (size_t i = 0; i < path.n; i++) {
         char c = path.p[i];
-        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                       (c == '/' && (i == 0 || path.p[i - 1] != '/'));
+        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || (c == '/' && (i == 0 || path.p[i - 1] != '/'));
         if (!is_good)
             return false;
     }
@@ -75,7 +78,8 @@ static void redeem(const exchange *x, hearth_str key)
     headers[n++] = (hearth_header){ LITERAL("cache-control"), LITERAL("no-store") };
     headers[n++] = (hearth_header){ LITERAL("referrer-policy"), LITERAL("no-referrer") };
     if (sessions_redeem(x->f->sessions, key, value)) {
-        snprintf(cookie, sizeof cookie, SESSION_COOKIE "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict", value, COOKIE_AGE_S);
+        snprintf(cookie, sizeof cookie, SESSION_COOKIE "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict", value,
+                 COOKIE_AGE_S);
         headers[n++] = (hearth_header){ LITERAL("set-cookie"), hearth_cstr(cookie) };
     }
     http_reply(x->req, 303, headers, n, (hearth_str){ NULL, 0 });
@@ -127,10 +131,12 @@ static void send_asset(const exchange *x, const struct asset *a, bool is_page)
     headers[n++] = (hearth_header){ LITERAL("x-request-id"), { x->id, EXCHANGE_ID - 4 } };
     headers[n++] = (hearth_header){ LITERAL("etag"), hearth_cstr(tag) };
     headers[n++] = (hearth_header){ LITERAL("vary"), LITERAL("accept-encoding") };
-    headers[n++] = (hearth_header){ LITERAL("cache-control"), is_named_by_hash ? HEARTH_STR("public, max-age=31536000, immutable")
-                                                                               : HEARTH_STR("no-cache") };
+    headers[n++] =
+        (hearth_header){ LITERAL("cache-control"), is_named_by_hash ? HEARTH_STR("public, max-age=31536000, immutable")
+                                                                    : HEARTH_STR("no-cache") };
     if (is_page && has_dead_cookie(x))
-        headers[n++] = (hearth_header){ LITERAL("set-cookie"), LITERAL(SESSION_COOKIE "=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict") };
+        headers[n++] = (hearth_header){ LITERAL("set-cookie"),
+                                        LITERAL(SESSION_COOKIE "=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict") };
     for (size_t i = 0; i < guard_page_header_count; i++)
         headers[n++] = guard_page_headers[i];
     if (names_tag(x->h.if_none_match, a->etag)) {
@@ -169,8 +175,9 @@ bool static_page_take(const exchange *x)
         send_asset(x, a, is_page);
         return true;
     }
-    static const struct asset plain = { "/index.html", "text/html; charset=utf-8", "\"plain\"",
-                                        { (const unsigned char *)plain_page, sizeof plain_page - 1 }, { NULL, 0 }, { NULL, 0 } };
+    static const struct asset plain = { "/index.html", "text/html; charset=utf-8",
+                                        "\"plain\"",   { (const unsigned char *)plain_page, sizeof plain_page - 1 },
+                                        { NULL, 0 },   { NULL, 0 } };
     send_asset(x, &plain, true);
     return true;
 }

@@ -173,6 +173,28 @@ def one_slow_reader_stops_nobody():
 
 
 @test
+def a_reader_that_pauses_loses_nothing():
+    d = daemon()
+    link = WebSocket(d.port, d.bearer)
+    word = 'w' * 150000
+    for number in range(60):  # 18 MB of events and answers, far over what the socket and the queue take
+        link.send({'jsonrpc': '2.0', 'id': number, 'method': 'inference.chat', 'params': chat('words', f'{number} {word}')})
+    until(lambda: slots_busy('words') == 0 and 'result' in d.call('system.info').json, 'all have been answered')
+    texts, answers = {}, {}
+    while len(answers) < 60:
+        message = link.receive()
+        if message.get('method') == 'rpc.event':
+            if message['params']['kind'] == 'text':
+                texts[message['params']['id']] = texts.get(message['params']['id'], '') + message['params']['text']
+        else:
+            answers[message['id']] = message['result']['text']
+    for number in range(60):
+        equal(answers[number] == texts[number], True, number)
+        equal(answers[number].split(), [str(number), word])
+    link.close()
+
+
+@test
 def the_page_serves():
     d = daemon()
     page = WebSocket(d.port, d.bearer)

@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = pathlib.Path(os.environ.get('HEARTH_BUILD', ROOT / 'build/dev'))
+BUILD = pathlib.Path(os.environ.get('HEARTH_BUILD', ROOT / 'build/dev')).resolve()
 BIN = os.environ.get('HEARTH_BIN', str(BUILD / 'hearth'))
 START_S = 60
 STOP_S = 30

@@ -10,8 +10,9 @@ static double      number;
 static args_list   many;
 
 static const args_option options[] = {
-    { "text", ARGS_TEXT, &text, NULL },   { "flag", ARGS_FLAG, &flag, NULL }, { "whole", ARGS_INT, &whole, NULL },
-    { "number", ARGS_NUMBER, &number, &has_number }, { "many", ARGS_LIST, &many, NULL }, { NULL, ARGS_END, NULL, NULL },
+    { "text", ARGS_TEXT, &text, NULL },  { "flag", ARGS_FLAG, &flag, NULL },
+    { "whole", ARGS_INT, &whole, NULL }, { "number", ARGS_NUMBER, &number, &has_number },
+    { "many", ARGS_LIST, &many, NULL },  { NULL, ARGS_END, NULL, NULL },
 };
 
 /* Splits at spaces, parses; the operands end up in words[1..]. */
@@ -37,7 +38,9 @@ static void good(void **state)
     char      *w[32];
     int        n = 0;
     hearth_err err;
-    assert_int_equal(parse("cmd a --text hello --flag b --whole=-7 --number 0.5 --many x --many=y - -- --flag", w, &n, &err), HEARTH_OK);
+    assert_int_equal(
+        parse("cmd a --text hello --flag b --whole=-7 --number 0.5 --many x --many=y - -- --flag", w, &n, &err),
+        HEARTH_OK);
     assert_int_equal(n, 4);
     assert_string_equal(w[1], "a");
     assert_string_equal(w[2], "b");
@@ -58,13 +61,19 @@ static void wrong(void **state)
     static const struct {
         const char *line, *says;
     } rows[] = {
-        { "cmd --txet x", "did you mean --text?" }, { "cmd --zzzzzzzz", "there is no option --zzzzzzzz" },
-        { "cmd -x", "two dashes" },                 { "cmd --text", "needs a value" },
-        { "cmd --flag=1", "takes no value" },       { "cmd --whole 1.5", "whole number" },
-        { "cmd --whole 99999999999999999999", "whole number" }, { "cmd --number nan", "takes a number" },
+        { "cmd --txet x", "did you mean --text?" },
+        { "cmd --zzzzzzzz", "there is no option --zzzzzzzz" },
+        { "cmd -x", "two dashes" },
+        { "cmd --text", "needs a value" },
+        { "cmd --flag=1", "takes no value" },
+        { "cmd --whole 1.5", "whole number" },
+        { "cmd --whole 99999999999999999999", "whole number" },
+        { "cmd --number nan", "takes a number" },
         { "cmd --number x", "takes a number" },
-        { "cmd --many 1 --many 2 --many 3 --many 4 --many 5 --many 6 --many 7 --many 8 --many 9 --many=1 --many=2 --many=3 --many=4 --many=5 --many=6 "
-          "--many=7 --many=8", "at most 16" },
+        { "cmd --many 1 --many 2 --many 3 --many 4 --many 5 --many 6 --many 7 --many 8 --many 9 --many=1 --many=2 "
+          "--many=3 --many=4 --many=5 --many=6 "
+          "--many=7 --many=8",
+          "at most 16" },
     };
     for (size_t i = 0; i < HEARTH_COUNT(rows); i++) {
         char      *w[64];
@@ -83,10 +92,18 @@ static void listen_to(void **state)
         const char *in, *host;
         int         port; /* -1: refused */
     } rows[] = {
-        { "127.0.0.1:0", "127.0.0.1", 0 },  { "localhost:65535", "localhost", 65535 }, { ":8080", "127.0.0.1", 8080 },
-        { "8080", "127.0.0.1", 8080 },      { "[::1]:1337", "::1", 1337 },             { "::1:1337", NULL, -1 },
-        { "127.0.0.1:65536", NULL, -1 },    { "127.0.0.1:", NULL, -1 },                { "host", NULL, -1 },
-        { "host:-1", NULL, -1 },            { "", NULL, -1 },                          { "a:1x", NULL, -1 },
+        { "127.0.0.1:0", "127.0.0.1", 0 },
+        { "localhost:65535", "localhost", 65535 },
+        { ":8080", "127.0.0.1", 8080 },
+        { "8080", "127.0.0.1", 8080 },
+        { "[::1]:1337", "::1", 1337 },
+        { "::1:1337", NULL, -1 },
+        { "127.0.0.1:65536", NULL, -1 },
+        { "127.0.0.1:", NULL, -1 },
+        { "host", NULL, -1 },
+        { "host:-1", NULL, -1 },
+        { "", NULL, -1 },
+        { "a:1x", NULL, -1 },
     };
     for (size_t i = 0; i < HEARTH_COUNT(rows); i++) {
         char        host[64] = "";
@@ -113,6 +130,7 @@ static void distance(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(good), cmocka_unit_test(wrong), cmocka_unit_test(listen_to), cmocka_unit_test(distance) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(good), cmocka_unit_test(wrong), cmocka_unit_test(listen_to),
+                                        cmocka_unit_test(distance) };
     return cmocka_run_group_tests_name("args", tests, NULL, NULL);
 }

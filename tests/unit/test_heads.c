@@ -27,8 +27,10 @@ static void read_one_pass(void **state)
 static void two_of_a_kind(void **state)
 {
     (void)state;
-    const hearth_header twice[] = { { HEARTH_STR("authorization"), HEARTH_STR("x") }, { HEARTH_STR("authorization"), HEARTH_STR("y") } };
-    const hearth_header fine[] = { { HEARTH_STR("accept"), HEARTH_STR("x") }, { HEARTH_STR("accept"), HEARTH_STR("y") } };
+    const hearth_header twice[] = { { HEARTH_STR("authorization"), HEARTH_STR("x") },
+                                    { HEARTH_STR("authorization"), HEARTH_STR("y") } };
+    const hearth_header fine[] = { { HEARTH_STR("accept"), HEARTH_STR("x") },
+                                   { HEARTH_STR("accept"), HEARTH_STR("y") } };
     heads               h;
     heads_read(&h, &(http_request){ .headers = twice, .header_count = 2 });
     assert_true(h.is_ambiguous);
@@ -52,6 +54,7 @@ static void lists(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(read_one_pass), cmocka_unit_test(two_of_a_kind), cmocka_unit_test(lists) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(read_one_pass), cmocka_unit_test(two_of_a_kind),
+                                        cmocka_unit_test(lists) };
     return cmocka_run_group_tests_name("heads", tests, NULL, NULL);
 }

@@ -10,12 +10,19 @@ static struct openrpc *o;
 
 static const char spec[] =
     "{\"methods\":{"
-    "\"t.get\":{\"summary\":\"Gives one.\",\"params\":{\"type\":\"object\",\"properties\":{\"id\":{\"$ref\":\"#/$defs/Id\"},\"n\":{\"type\":\"integer\"}},"
-    "\"required\":[\"id\"]},\"result\":{\"$ref\":\"#/$defs/Thing\"},\"errors\":[\"not_found\"],\"permission\":\"t.read\",\"aliases\":[\"GET_T\"]},"
-    "\"t.by_ref\":{\"summary\":\"Gives one.\",\"params\":{\"$ref\":\"#/$defs/Args\",\"type\":\"object\"},\"result\":{},\"permission\":\"t.read\",\"stream\":true,"
+    "\"t.get\":{\"summary\":\"Gives "
+    "one.\",\"params\":{\"type\":\"object\",\"properties\":{\"id\":{\"$ref\":\"#/$defs/"
+    "Id\"},\"n\":{\"type\":\"integer\"}},"
+    "\"required\":[\"id\"]},\"result\":{\"$ref\":\"#/$defs/"
+    "Thing\"},\"errors\":[\"not_found\"],\"permission\":\"t.read\",\"aliases\":[\"GET_T\"]},"
+    "\"t.by_ref\":{\"summary\":\"Gives "
+    "one.\",\"params\":{\"$ref\":\"#/$defs/"
+    "Args\",\"type\":\"object\"},\"result\":{},\"permission\":\"t.read\",\"stream\":true,"
     "\"events\":[\"text\"]},"
-    "\"t.nobody\":{\"summary\":\"Not served.\",\"params\":{\"type\":\"object\"},\"result\":{},\"permission\":\"t.read\"}},"
-    "\"$defs\":{\"Id\":{\"type\":\"string\"},\"Thing\":{\"type\":\"object\",\"properties\":{\"other\":{\"$ref\":\"x#/$defs/Y\"}}},"
+    "\"t.nobody\":{\"summary\":\"Not "
+    "served.\",\"params\":{\"type\":\"object\"},\"result\":{},\"permission\":\"t.read\"}},"
+    "\"$defs\":{\"Id\":{\"type\":\"string\"},\"Thing\":{\"type\":\"object\",\"properties\":{\"other\":{\"$ref\":\"x#/"
+    "$defs/Y\"}}},"
     "\"Args\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}}}";
 
 static void serve(hearth_req *req, void *self)
@@ -28,7 +35,8 @@ static int setup(void **state)
 {
     (void)state;
     static const hearth_method methods[] = { { "t.get", serve }, { "t.by_ref", serve } };
-    static const hearth_route  routes[] = { { "GET", "/v1/things", serve, "t.read" }, { "POST", "/v1/things", serve, "t.read" },
+    static const hearth_route  routes[] = { { "GET", "/v1/things", serve, "t.read" },
+                                            { "POST", "/v1/things", serve, "t.read" },
                                             { "GET", "/v1/things/*", serve, "t.read" } };
     hearth_err                 err = { 0 };
     l = loop_new(&err);
@@ -56,8 +64,8 @@ static int teardown(void **state)
 
 static hearth_value *describe(hearth_code (*text)(struct openrpc *, const char *, hearth_str *))
 {
-    hearth_str  s;
-    hearth_err  err = { 0 };
+    hearth_str s;
+    hearth_err err = { 0 };
     assert_int_equal(text(o, "http://127.0.0.1:1", &s), HEARTH_OK);
     hearth_value *v = hearth_parse(NULL, s, &err);
     if (!v)
@@ -77,14 +85,16 @@ static void methods_of_the_moment(void **state)
 {
     (void)state;
     hearth_value       *v = describe(openrpc_text);
-    const hearth_value *all = hearth_get(v, "methods"), *get = named(all, "t.get"), *id = named(hearth_get(get, "params"), "id");
+    const hearth_value *all = hearth_get(v, "methods"), *get = named(all, "t.get"),
+                       *id = named(hearth_get(get, "params"), "id");
     assert_text(hearth_get_str(hearth_get(v, "info"), "version"), "1.2.3");
     assert_non_null(get);
     assert_null(named(all, "t.nobody"));
     assert_true(hearth_get_bool(id, "required", false));
     assert_text(hearth_get_str(hearth_get(id, "schema"), "$ref"), "#/components/schemas/t.Id");
     assert_false(hearth_get_bool(named(hearth_get(get, "params"), "n"), "required", true));
-    assert_text(hearth_get_str(hearth_get(hearth_get(get, "result"), "schema"), "$ref"), "#/components/schemas/t.Thing");
+    assert_text(hearth_get_str(hearth_get(hearth_get(get, "result"), "schema"), "$ref"),
+                "#/components/schemas/t.Thing");
     assert_int_equal(hearth_get_i64(hearth_at(hearth_get(get, "errors"), 0), "code", 0), 4004);
     assert_text(hearth_as_str(hearth_at(hearth_get(get, "x-aliases"), 0)), "GET_T");
     assert_non_null(named(hearth_get(named(all, "t.by_ref"), "params"), "a"));
@@ -125,6 +135,7 @@ static void written_anew_after_a_change(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = { T(methods_of_the_moment), T(paths_of_the_moment), T(written_anew_after_a_change) };
+    const struct CMUnitTest tests[] = { T(methods_of_the_moment), T(paths_of_the_moment),
+                                        T(written_anew_after_a_change) };
     return cmocka_run_group_tests_name("openrpc", tests, NULL, NULL);
 }

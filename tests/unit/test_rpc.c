@@ -132,10 +132,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void receive(const char *text)
-{
-    rpc_receive(s, hearth_cstr(text));
-}
+static void receive(const char *text) { rpc_receive(s, hearth_cstr(text)); }
 
 /* The n-th message that was sent, from 0; the caller's. */
 static hearth_value *message(size_t n)
@@ -368,7 +365,8 @@ static void large_messages_keep_their_order(void **state)
 static void the_peer_serves(void **state)
 {
     (void)state;
-    receive("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.serve\",\"params\":{\"methods\":[\"ui.pick\",\"ui.note.show\"]}}");
+    receive("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.serve\",\"params\":{\"methods\":[\"ui.pick\",\"ui.note."
+            "show\"]}}");
     assert_int_equal(last_kind, RPC_RESULT);
     receive("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ui.pick\",\"params\":{\"of\":3}}");
     hearth_value *v = message(1);
@@ -376,7 +374,8 @@ static void the_peer_serves(void **state)
     assert_int_equal(hearth_get_i64(hearth_get(v, "params"), "of", 0), 3);
     assert_text(hearth_get_str(v, "id"), "s1");
     hearth_value_unref(v);
-    receive("{\"jsonrpc\":\"2.0\",\"method\":\"rpc.event\",\"params\":{\"id\":\"s1\",\"kind\":\"text\",\"text\":\"hm\"}}");
+    receive(
+        "{\"jsonrpc\":\"2.0\",\"method\":\"rpc.event\",\"params\":{\"id\":\"s1\",\"kind\":\"text\",\"text\":\"hm\"}}");
     receive("{\"jsonrpc\":\"2.0\",\"id\":\"s1\",\"result\":{\"picked\":1}}");
     settle_loop(l);
     assert_int_equal(sent_count, 4);
@@ -393,8 +392,14 @@ static void the_peer_serves(void **state)
 static void serving_has_rules(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "{}", "{\"methods\":[]}", "{\"methods\":[\"threads.list\"]}", "{\"methods\":[\"ui.\"]}", "{\"methods\":[\"ui..x\"]}",
-                                       "{\"methods\":[\"ui.X\"]}", "{\"methods\":[7]}", "{\"methods\":\"ui.x\"}" };
+    static const char *const bad[] = { "{}",
+                                       "{\"methods\":[]}",
+                                       "{\"methods\":[\"threads.list\"]}",
+                                       "{\"methods\":[\"ui.\"]}",
+                                       "{\"methods\":[\"ui..x\"]}",
+                                       "{\"methods\":[\"ui.X\"]}",
+                                       "{\"methods\":[7]}",
+                                       "{\"methods\":\"ui.x\"}" };
     char                     text[200];
     for (size_t i = 0; i < HEARTH_COUNT(bad); i++) {
         hearth_buf_reset(&sent);
@@ -442,9 +447,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(events_then_answer), T(nonsense), T(deep_nesting), T(notifications_say_nothing), T(cancel), T(an_id_at_a_time), T(too_many_calls),
-        T(leaving_cancels_or_keeps), T(the_end_inside_of_a_send), T(a_slow_reader_gets_joined_text), T(a_reader_that_never_reads),
-        T(large_messages_keep_their_order), T(the_peer_serves), T(serving_has_rules), T(the_gate_stands),
+        T(events_then_answer),
+        T(nonsense),
+        T(deep_nesting),
+        T(notifications_say_nothing),
+        T(cancel),
+        T(an_id_at_a_time),
+        T(too_many_calls),
+        T(leaving_cancels_or_keeps),
+        T(the_end_inside_of_a_send),
+        T(a_slow_reader_gets_joined_text),
+        T(a_reader_that_never_reads),
+        T(large_messages_keep_their_order),
+        T(the_peer_serves),
+        T(serving_has_rules),
+        T(the_gate_stands),
     };
     return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
 }

@@ -34,8 +34,15 @@ static void ids(void **state)
     static const struct {
         const char *json;
         bool        is_good;
-    } rows[] = { { "7", true },  { "-1", true },    { "18446744073709551615", true }, { "\"a\\u0000\\\"\"", true }, { "null", true },
-                 { "1.5", false }, { "true", false }, { "[1]", false },                 { "{}", false } };
+    } rows[] = { { "7", true },
+                 { "-1", true },
+                 { "18446744073709551615", true },
+                 { "\"a\\u0000\\\"\"", true },
+                 { "null", true },
+                 { "1.5", false },
+                 { "true", false },
+                 { "[1]", false },
+                 { "{}", false } };
     for (size_t i = 0; i < HEARTH_COUNT(rows); i++) {
         hearth_value *v = json(rows[i].json);
         hearth_buf_reset(&out);

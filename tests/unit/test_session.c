@@ -14,15 +14,15 @@ static sessions  *s;
 static char       where[64];
 static uint64_t   now = 1700000000000;
 
-static uint64_t wall(void)
-{
-    return now;
-}
+static uint64_t wall(void) { return now; }
 
 static void open_sessions(bool needs_credential)
 {
     hearth_err err = { 0 };
-    s = sessions_open(&(sessions_options){ .loop = l, .gate = g, .local = root, .needs_credential = needs_credential, .wall_ms = wall }, &err);
+    s = sessions_open(
+        &(sessions_options){
+            .loop = l, .gate = g, .local = root, .needs_credential = needs_credential, .wall_ms = wall },
+        &err);
     if (!s)
         fail_msg("%s", err.msg);
 }
@@ -206,7 +206,9 @@ static void bad_files(void **state)
     (void)state;
     hearth_err err = { 0 };
     close_sessions();
-    assert_int_equal(file_write(root, HEARTH_STR("sessions.json"), HEARTH_STR("{\"sessions\":[{\"hash\":\"zz\"},7,{\"created_ms\":-1}]"), 0600, NULL), 0);
+    assert_int_equal(file_write(root, HEARTH_STR("sessions.json"),
+                                HEARTH_STR("{\"sessions\":[{\"hash\":\"zz\"},7,{\"created_ms\":-1}]"), 0600, NULL),
+                     0);
     open_sessions(false); /* costs a sign-in, not a start */
     assert_int_equal(sessions_count(s), 0);
     close_sessions();
@@ -227,8 +229,14 @@ static void a_credential_from_everybody(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = { T(every_form_is_one_principal), T(a_wrong_one_is_never_local), T(keys_work_once), T(survive_a_restart),
-                                        T(the_file_gives_nothing_away), T(end_by_age), T(the_unused_one_gives_way), T(bad_files),
+    const struct CMUnitTest tests[] = { T(every_form_is_one_principal),
+                                        T(a_wrong_one_is_never_local),
+                                        T(keys_work_once),
+                                        T(survive_a_restart),
+                                        T(the_file_gives_nothing_away),
+                                        T(end_by_age),
+                                        T(the_unused_one_gives_way),
+                                        T(bad_files),
                                         T(a_credential_from_everybody) };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

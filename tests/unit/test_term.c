@@ -65,6 +65,7 @@ static void bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(controls_are_left_out), cmocka_unit_test(a_pipe_gets_the_bytes), cmocka_unit_test(bytes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(controls_are_left_out),
+                                        cmocka_unit_test(a_pipe_gets_the_bytes), cmocka_unit_test(bytes) };
     return cmocka_run_group_tests_name("term", tests, NULL, NULL);
 }
