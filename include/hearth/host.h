@@ -224,6 +224,7 @@ typedef struct hearth_host_api {
 
     hearth_code (*file_read_at)(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from, hearth_buf *out,
                                 uint64_t *size, hearth_err *err);
+    void (*http_reply)(hearth_req *req, int status, const hearth_header *headers, size_t n, hearth_str body);
 } hearth_host_api;
 
 /* Set once per image, by the plugin's entry; defined in libhearth-kit. */
@@ -419,6 +420,11 @@ static inline void hearth_http_start(hearth_req *req, int status, const hearth_h
 static inline hearth_code hearth_http_write(hearth_req *req, hearth_str bytes) { return hearth_host_table->http_write(req, bytes); }
 /* Ends the reply and the request; `req` is gone afterwards. */
 static inline void hearth_http_end(hearth_req *req) { hearth_host_table->http_end(req); }
+/* A whole reply in one write; ends the request; `req` is gone afterwards. Everything is copied; content-length is added. */
+static inline void hearth_http_reply(hearth_req *req, int status, const hearth_header *headers, size_t n, hearth_str body)
+{
+    hearth_host_table->http_reply(req, status, headers, n, body);
+}
 /* Bytes that wait for a slow reader. */
 static inline size_t hearth_http_queued(const hearth_req *req) { return hearth_host_table->http_queued(req); }
 

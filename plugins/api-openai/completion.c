@@ -50,21 +50,16 @@ struct completion {
 
 void openai_reply(hearth_req *req, int status, hearth_buf *body)
 {
-    char          length[24];
-    hearth_header headers[4] = { { HEARTH_STR("content-type"), HEARTH_STR("application/json") },
+    hearth_header headers[3] = { { HEARTH_STR("content-type"), HEARTH_STR("application/json") },
                                  { HEARTH_STR("cache-control"), HEARTH_STR("no-store") } };
     size_t        n = 2;
     if (body->failed) {
         hearth_fail(req, HEARTH_NO_MEMORY, "no memory for the answer");
         return;
     }
-    snprintf(length, sizeof length, "%zu", body->n);
-    headers[n++] = (hearth_header){ HEARTH_STR("content-length"), hearth_cstr(length) };
     if (status == 429 || status == 503)
         headers[n++] = (hearth_header){ HEARTH_STR("retry-after"), HEARTH_STR("1") };
-    hearth_http_start(req, status, headers, n);
-    hearth_http_write(req, hearth_buf_str(body));
-    hearth_http_end(req);
+    hearth_http_reply(req, status, headers, n, hearth_buf_str(body));
 }
 
 void openai_fail(hearth_req *req, hearth_code code, hearth_str message, hearth_str param, const hearth_value *details)

@@ -60,6 +60,18 @@ static void end(void *arg)
     http_end(req);
 }
 
+static void whole(void *arg, int status, const hearth_header *headers, size_t n, hearth_str body)
+{
+    routed       *v = arg;
+    exchange      x = v->x;
+    hearth_header all[EXCHANGE_HEADERS + ROUTE_HEADERS_MAX];
+    forget(v);
+    size_t have = answer_headers(&x, all);
+    for (size_t i = 0; i < n && i < ROUTE_HEADERS_MAX; i++)
+        all[have++] = headers[i];
+    http_reply(x.req, status, all, have, body);
+}
+
 static void reply(void *arg, hearth_code code, const hearth_value *value, const hearth_err *err)
 {
     routed  *v = arg;
@@ -81,7 +93,9 @@ static void reply(void *arg, hearth_code code, const hearth_value *value, const 
     hearth_buf_deinit(&body);
 }
 
-static const request_http functions = { get_view, get_header, start, write_bytes, end, queued, reply };
+static const request_http functions = {
+    .get = get_view, .header = get_header, .start = start, .write = write_bytes, .end = end, .whole = whole, .queued = queued, .reply = reply
+};
 
 static void on_gone(void *arg)
 {

@@ -2,7 +2,7 @@
 /* frame: messages between the daemon and a child, over one socketpair.
  *
  * A frame is {u32 length of the payload, u16 kind, u16 flags, u64 id} little-endian, then the payload, at most
- * 8 MiB. This file knows lengths and ids, not what the kinds mean (kernel/link.c does). */
+ * 8 MiB. This file knows lengths and ids, not what the kinds mean (kernel/channel.c does). */
 #ifndef HEARTH_IO_FRAME_H
 #define HEARTH_IO_FRAME_H
 

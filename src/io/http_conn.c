@@ -508,10 +508,9 @@ void http_conn_refuse(http_conn *c, int status, hearth_code code, const char *me
     if (!message || !*message)
         message = http_status_text(status);
     hearth_buf_init(&body, 4096);
-    hearth_buf_printf(&body, "{\"error\":{\"name\":\"%s\",\"code\":%d,\"message\":", hearth_code_name(code),
-                      hearth_code_rpc(code));
-    hearth_json_put_string(&body, (hearth_str){ message, strlen(message) });
-    hearth_buf_puts(&body, "}}");
+    hearth_buf_puts(&body, "{\"error\":{\"message\":");
+    hearth_json_put_string(&body, hearth_cstr(message));
+    hearth_buf_printf(&body, ",\"type\":\"%s\",\"code\":\"%s\",\"param\":null}}", hearth_code_name(code), hearth_code_name(code));
     int        n = snprintf(head, sizeof head,
                             "HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %zu\r\ndate: "
                                    "%s\r\nconnection: close\r\n\r\n",

@@ -411,6 +411,15 @@ static void host_http_end(hearth_req *req)
     request_reply(req, NULL);
 }
 
+static void host_http_reply(hearth_req *req, int status, const hearth_header *headers, size_t n, hearth_str body)
+{
+    const request_http *http = req->http;
+    req->http = NULL;
+    if (http)
+        http->whole(req->http_arg, status, headers, n, body);
+    request_reply(req, NULL);
+}
+
 static size_t host_http_queued(const hearth_req *req)
 {
     return req->http ? req->http->queued(req->http_arg) : 0;
@@ -582,7 +591,7 @@ const hearth_host_api *host_table(void)
         .path = host_path, .file_read = host_file_read, .file_write = host_file_write, .file_remove = host_file_remove,
         .dir_list = host_dir_list, .log_append = host_log_append,
         .setting = host_setting, .spawn = spawn_start, .child_close = spawn_close, .child_pid = spawn_pid,
-        .file_read_at = host_file_read_at,
+        .file_read_at = host_file_read_at, .http_reply = host_http_reply,
     };
     host.values = hearth_values();
     return &host;

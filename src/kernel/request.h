@@ -21,6 +21,7 @@ typedef struct request_http {
     void (*start)(void *arg, int status, const hearth_header *headers, size_t n);
     hearth_code (*write)(void *arg, hearth_str bytes);
     void (*end)(void *arg); /* arg is dead afterwards */
+    void (*whole)(void *arg, int status, const hearth_header *headers, size_t n, hearth_str body); /* arg is dead afterwards */
     size_t (*queued)(void *arg);
     /* hearth_reply / hearth_fail on a route's request: arg is dead afterwards */
     void (*reply)(void *arg, hearth_code code, const hearth_value *value, const hearth_err *err);

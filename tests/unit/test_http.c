@@ -50,7 +50,7 @@ static void run_case(const http_case *t, size_t step)
     if (t->body)
         assert_non_null(strstr(body, t->body));
     if (statuses[0] == '4') { /* what is refused says why, in the house's shape */
-        assert_true(strncmp(statuses, "426", 3) == 0 || strstr(body, "{\"error\":{\"name\":\"") == body);
+        assert_true(strncmp(statuses, "426", 3) == 0 || strstr(body, "{\"error\":{\"message\":\"") == body);
     }
 }
 
@@ -148,7 +148,7 @@ static void a_refusal_is_not_overtaken_by_a_reset(void **state)
     put(fd, junk, 4 << 20, SIZE_MAX);
     get_statuses(fd, statuses, sizeof statuses, body, sizeof body);
     assert_string_equal(statuses, "413");
-    assert_non_null(strstr(body, "\"name\":\"too_large\""));
+    assert_non_null(strstr(body, "\"code\":\"too_large\""));
     free(junk);
     close(fd);
 }
@@ -175,7 +175,7 @@ static void heads_and_hooks(void **state)
     get_until(fd, "}}", answer, sizeof answer);
     the_site.is_refusing = false;
     assert_non_null(strstr(answer, "HTTP/1.1 403 Forbidden\r\n"));
-    assert_non_null(strstr(answer, "\"name\":\"denied\""));
+    assert_non_null(strstr(answer, "\"code\":\"denied\""));
     assert_non_null(strstr(answer, "not from there"));
     close(fd);
 }
@@ -351,7 +351,7 @@ static void connections_are_capped(void **state)
     int c = dial(&s);
     get_until(c, "}}", answer, sizeof answer);
     assert_non_null(strstr(answer, "HTTP/1.1 503 "));
-    assert_non_null(strstr(answer, "\"name\":\"busy\""));
+    assert_non_null(strstr(answer, "\"code\":\"busy\""));
     close(a);
     close(b);
     close(c);
