@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Every form of credential × methods of each kind × the carriers: one principal, whatever the form."""
 import os
+import shutil
 import stat
+import subprocess
 
-from daemon import Daemon, Line, call_over
+from daemon import BIN, Daemon, Line, call_over, make_folder
 from shared import daemon
 from suite import contains, equal, test
 from websocket import Refused, WebSocket
@@ -136,10 +138,9 @@ def session_survives_a_restart():
 
 @test
 def beyond_loopback_needs_the_flag():
-    import subprocess
-    from daemon import BIN, make_folder
     folder = make_folder()
     done = subprocess.run([BIN, 'serve', '--data', folder, '--listen', '0.0.0.0:0'], capture_output=True, text=True, timeout=60)
+    shutil.rmtree(folder)
     equal(done.returncode, 1)
     contains(done.stderr, '--allow-remote')
 
