@@ -23,13 +23,13 @@ class Crashes:
     def __init__(self, rounds, seed):
         self.rounds, self.seed = rounds, seed
         self.kills = self.messages_read = self.acknowledged = 0
-        self.interrupted = 0
+        self.cut = 0
 
     def run(self):
         for first in range(0, self.rounds, ROUNDS_PER_FOLDER):
             self.one_folder(first, min(ROUNDS_PER_FOLDER, self.rounds - first))
         return (f'{self.kills} kills, {self.acknowledged} acknowledged writes, {self.messages_read} messages read back, '
-                f'{self.interrupted} answers interrupted')
+                f'{self.cut} answers cut')
 
     def one_folder(self, first, count):
         ledger = Ledger()
@@ -46,6 +46,7 @@ class Crashes:
             d.start()
             self.check_all(d, ledger)
             self.acknowledged += ledger.acknowledged
+            self.cut += sum(not was_told for one in ledger.threads.values() for _, was_told in one.answers.values())
 
     def one_round(self, d, ledger, number, fresh):
         dice = random.Random(f'{self.seed}/{number}')
@@ -125,7 +126,6 @@ class Crashes:
             return not any(message['state'] == 'running' for message in got['messages'])
         if one.answers or one.turns:
             suite.until(is_settled, f'{thread}: an answer of a dead daemon is still called running')
-            self.interrupted += sum(not told for _, told in one.answers.values())
 
     def check_all(self, d, ledger):
         self.check(d, ledger, set(ledger.threads))

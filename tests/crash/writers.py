@@ -14,9 +14,10 @@ ALPHABETS = ['abcdefgh ijkl mnop', 'äöüß éè ñ ', '日本語の文 ', '�
 
 
 def some_text(dice):
+    """Never the same twice, so that a text tells whose it is."""
     size = dice.choice([1, 8, 40, 200, 2000, 20000])
     letters = dice.choice(ALPHABETS)
-    return ''.join(dice.choice(letters) for _ in range(dice.randint(1, size))) + dice.choice(['', ' end'])
+    return ''.join(dice.choice(letters) for _ in range(dice.randint(1, size))) + f'{dice.getrandbits(64):x}' + dice.choice(['', '\n', ' end'])
 
 
 class ThreadLedger:
