@@ -32,7 +32,7 @@ typedef struct session {
 
 struct sessions {
     sessions_options o;
-    char             token[SESSION_TEXT];
+    char             token[TOKEN_TEXT];
     principal       *owner, *local;
     one_time_key     keys[KEYS_MAX];
     session          all[SESSIONS_MAX];
@@ -50,9 +50,9 @@ static void random_text(char out[SESSION_TEXT])
     sodium_memzero(bytes, sizeof bytes);
 }
 
-static bool is_text(hearth_str s, const char expected[SESSION_TEXT])
+static bool is_secret(hearth_str s, const char *expected, size_t n)
 {
-    return s.n == SESSION_TEXT - 1 && sodium_memcmp(s.p, expected, SESSION_TEXT - 1) == 0;
+    return s.n == n && sodium_memcmp(s.p, expected, n) == 0;
 }
 
 static void hash_of(hearth_str cookie, uint8_t out[HASH_BYTES])
@@ -71,18 +71,19 @@ static hearth_code open_token(sessions *s, hearth_err *err)
     while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
         text.n--;
     if (code == HEARTH_NOT_FOUND) {
-        random_text(s->token);
-        char line[SESSION_TEXT + 1];
-        memcpy(line, s->token, SESSION_TEXT - 1);
-        line[SESSION_TEXT - 1] = '\n';
-        code = file_write(s->o.local, HEARTH_STR("token"), (hearth_str){ line, SESSION_TEXT }, 0600, err);
+        memcpy(s->token, TOKEN_PREFIX, sizeof TOKEN_PREFIX - 1);
+        random_text(s->token + sizeof TOKEN_PREFIX - 1);
+        char line[TOKEN_TEXT + 1];
+        memcpy(line, s->token, TOKEN_TEXT - 1);
+        line[TOKEN_TEXT - 1] = '\n';
+        code = file_write(s->o.local, HEARTH_STR("token"), (hearth_str){ line, TOKEN_TEXT }, 0600, err);
     } else if (code < 0) {
         code = hearth_err_set(err, code, "session", "local/token cannot be read: %s", inner.msg);
-    } else if (text.n != SESSION_TEXT - 1) {
+    } else if (text.n != TOKEN_TEXT - 1 || !hearth_str_starts(hearth_buf_str(&text), TOKEN_PREFIX)) {
         code = hearth_err_set(err, HEARTH_DAMAGED, "session",
                               "local/token is damaged; delete it and start again: a new one is made");
     } else {
-        memcpy(s->token, text.p, SESSION_TEXT - 1);
+        memcpy(s->token, text.p, TOKEN_TEXT - 1);
     }
     if (text.p)
         sodium_memzero(text.p, text.n);
@@ -241,22 +242,31 @@ static bool cookie_is_good(sessions *s, hearth_str cookie)
     return false;
 }
 
+/* Clients of other servers insist on a key and get one made up: "none", "sk-…". What does not begin like ours proves nothing
+ * and takes nothing away: it counts as no credential. What begins like ours and is wrong is refused. */
+static bool is_placeholder(hearth_str key)
+{
+    return key.n > 0 && !hearth_str_starts(key, TOKEN_PREFIX);
+}
+
 hearth_code sessions_who(sessions *s, const heads *h, principal **who, hearth_err *err)
 {
-    bool       is_good = true, is_given = true;
-    hearth_str cookie = heads_cookie(h, SESSION_COOKIE);
+    bool       is_good = true, is_given = true, is_bearer = false;
+    hearth_str cookie = heads_cookie(h, SESSION_COOKIE), key = h->api_key;
     *who = s->owner;
     if (h->authorization.p) {
         hearth_str scheme = { h->authorization.p, h->authorization.n < 7 ? h->authorization.n : 7 };
-        is_good = heads_same(scheme, HEARTH_STR("Bearer ")) &&
-                  is_text((hearth_str){ h->authorization.p + 7, h->authorization.n - 7 }, s->token);
-    } else if (h->api_key.p) {
-        is_good = is_text(h->api_key, s->token);
-    } else if (cookie.p) {
-        is_good = cookie_is_good(s, cookie);
-    } else {
-        is_given = false;
+        is_bearer = heads_same(scheme, HEARTH_STR("Bearer "));
+        key = (hearth_str){ h->authorization.p + scheme.n, h->authorization.n - scheme.n };
     }
+    if (h->authorization.p && !is_bearer)
+        is_good = false;
+    else if (key.p && !is_placeholder(key))
+        is_good = is_secret(key, s->token, TOKEN_TEXT - 1);
+    else if (cookie.p)
+        is_good = cookie_is_good(s, cookie);
+    else
+        is_given = false;
     if (!is_good)
         return hearth_err_set(err, HEARTH_UNAUTHENTICATED, "session",
                               "the credential is wrong or has ended; `hearth token` shows the right one, `hearth open` "
@@ -272,7 +282,7 @@ hearth_code sessions_who(sessions *s, const heads *h, principal **who, hearth_er
 
 principal *sessions_owner(const sessions *s) { return s->owner; }
 
-hearth_str sessions_token(const sessions *s) { return (hearth_str){ s->token, SESSION_TEXT - 1 }; }
+hearth_str sessions_token(const sessions *s) { return (hearth_str){ s->token, TOKEN_TEXT - 1 }; }
 
 size_t sessions_count(const sessions *s) { return s->n; }
 
@@ -306,7 +316,7 @@ bool sessions_redeem(sessions *s, hearth_str key, char cookie[SESSION_TEXT])
     uint64_t now = loop_now_ms(s->o.loop);
     for (size_t i = 0; i < KEYS_MAX; i++) {
         one_time_key *slot = &s->keys[i];
-        if (slot->expires_ms == 0 || !is_text(key, slot->text))
+        if (slot->expires_ms == 0 || !is_secret(key, slot->text, SESSION_TEXT - 1))
             continue;
         bool is_fresh = now < slot->expires_ms;
         sodium_memzero(slot, sizeof *slot);

@@ -13,6 +13,8 @@
 #include "kernel/gate.h"
 
 #define SESSION_TEXT   44u /* 32 bytes as base64url, and a NUL */
+#define TOKEN_PREFIX   "hearth_" /* what a credential of ours begins with */
+#define TOKEN_TEXT     (SESSION_TEXT + sizeof TOKEN_PREFIX - 1)
 #define SESSION_COOKIE "hearth_session"
 
 typedef struct sessions sessions;

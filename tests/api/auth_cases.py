@@ -20,9 +20,9 @@ def good_forms(d):
 
 
 def bad_forms(d):
-    return {'bearer': {'authorization': 'Bearer nonsense'}, 'one character off': {'authorization': f'Bearer {d.token[:-1]}_'},
+    return {'bearer': {'authorization': 'Bearer hearth_nonsense'}, 'one character off': {'authorization': f'Bearer {d.token[:-1]}_'},
             'no scheme': {'authorization': d.token}, 'basic': {'authorization': 'Basic dXNlcjpwYXNz'}, 'empty': {'authorization': ''},
-            'x-api-key': {'x-api-key': 'sk-something'}, 'cookie': {'cookie': 'hearth_session=nonsense'},
+            'x-api-key': {'x-api-key': 'hearth_something'}, 'cookie': {'cookie': 'hearth_session=nonsense'},
             'token as cookie': {'cookie': f'hearth_session={d.token}'}, 'longer': {'authorization': f'Bearer {d.token}x'}}
 
 
@@ -44,6 +44,15 @@ def local_without_one():
         answer = d.call(method, headers={})
         contains(('denied', 'unauthenticated'), answer.error, method)
         contains((401, 403), answer.status, method)
+
+
+@test
+def made_up_keys_are_none():
+    """Clients of other servers insist on a key; what is none of ours proves nothing and takes nothing away."""
+    d = daemon()
+    for headers in ({'authorization': 'Bearer none'}, {'authorization': 'Bearer sk-0123'}, {'x-api-key': 'ollama'}):
+        equal(d.call(LOCAL, headers=headers).status, 200, f'{headers}')
+        equal(d.call(OWNER, headers=headers).status, 401, f'{headers}')
 
 
 @test

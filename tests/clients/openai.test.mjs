@@ -236,7 +236,7 @@ describe('errors', () => {
   }
 
   test('a wrong key is an AuthenticationError', async () => {
-    const error = await failure(clientWith({ apiKey: 'sk-wrong' }).models.list());
+    const error = await failure(clientWith({ apiKey: 'hearth_wrong' }).models.list());
     assert.ok(error instanceof OpenAI.AuthenticationError, String(error));
     assert.equal(error.status, 401);
   });

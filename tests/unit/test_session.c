@@ -92,7 +92,7 @@ static void every_form_is_one_principal(void **state)
     (void)state;
     char token[64], bearer[80], cookie[SESSION_TEXT];
     hearth_str_copy(token, sizeof token, sessions_token(s));
-    assert_int_equal(strlen(token), 43);
+    assert_int_equal(strlen(token), TOKEN_TEXT - 1);
     snprintf(bearer, sizeof bearer, "bearer %s", token);
     sign_in(cookie);
     assert_string_equal(who(bearer, NULL, NULL), "owner");
@@ -106,18 +106,29 @@ static void a_wrong_one_is_never_local(void **state)
     (void)state;
     char token[64], text[80];
     hearth_str_copy(token, sizeof token, sessions_token(s));
-    const char *const bad[] = { "", "Bearer", "Bearer ", "Bearer x", "Basic dTpw", token };
+    const char *const bad[] = { "", "Bearer", "Bearer ", "Bearer hearth_x", "Basic dTpw", token };
     for (size_t i = 0; i < HEARTH_COUNT(bad); i++)
         assert_string_equal(who(bad[i], NULL, NULL), "unauthenticated");
     snprintf(text, sizeof text, "Bearer %s", token);
     text[20] = (char)(text[20] ^ 1);
     assert_string_equal(who(text, NULL, NULL), "unauthenticated");
-    assert_string_equal(who(NULL, "sk-anything", NULL), "unauthenticated");
+    assert_string_equal(who(NULL, "hearth_anything", NULL), "unauthenticated");
     assert_string_equal(who(NULL, "", NULL), "unauthenticated");
     assert_string_equal(who(NULL, NULL, "nonsense"), "unauthenticated");
     assert_string_equal(who(NULL, NULL, token), "unauthenticated"); /* the token is no cookie */
     /* A good one does not excuse a bad one. */
-    assert_string_equal(who("Bearer x", token, NULL), "unauthenticated");
+    assert_string_equal(who("Bearer hearth_x", token, NULL), "unauthenticated");
+}
+
+static void a_made_up_key_is_none(void **state)
+{
+    (void)state;
+    char cookie[SESSION_TEXT];
+    sign_in(cookie);
+    assert_string_equal(who("Bearer none", NULL, NULL), "local");
+    assert_string_equal(who(NULL, "sk-0123456789", NULL), "local");
+    assert_string_equal(who("Bearer sk-x", NULL, cookie), "owner"); /* the cookie is a credential, the key is none */
+    assert_string_equal(who("Bearer sk-x", NULL, "nonsense"), "unauthenticated");
 }
 
 static void keys_work_once(void **state)
@@ -231,6 +242,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = { T(every_form_is_one_principal),
                                         T(a_wrong_one_is_never_local),
+                                        T(a_made_up_key_is_none),
                                         T(keys_work_once),
                                         T(survive_a_restart),
                                         T(the_file_gives_nothing_away),
