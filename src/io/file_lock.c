@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 struct file_lock {
@@ -21,11 +22,17 @@ static hearth_code say(hearth_err *err, int e, const char *verb, const file_root
                           HEARTH_FMT(name), strerror(e));
 }
 
+/* Whoever has the lock writes its pid right after taking it: between the two there is a moment to wait for. */
 static int64_t read_pid(int fd)
 {
-    char    text[32] = { 0 };
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
-    return n > 0 ? strtoll(text, NULL, 10) : 0;
+    for (int tries = 0; tries < 100; tries++) {
+        char    text[32] = { 0 };
+        ssize_t n = pread(fd, text, sizeof text - 1, 0);
+        if (n > 0 && memchr(text, '\n', (size_t)n))
+            return strtoll(text, NULL, 10);
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    }
+    return 0;
 }
 
 file_lock *file_lock_take(file_root *r, hearth_str name, int64_t *owner_pid, hearth_err *err)
