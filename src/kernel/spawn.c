@@ -192,23 +192,19 @@ static hearth_value *hello(const spawn *s, hearth_str cache_dir)
     return v;
 }
 
-/* What every native child may read: the system's libraries, its own package, what it asks the kernel about the machine. */
-static size_t system_paths(const spawn *s, hearth_str *out)
+/* Its own package and the executable it is. What any program needs of the system, child_walls.c grants, as far as it is there:
+ * a container may have no /sys. */
+static size_t own_paths(const spawn *s, hearth_str *out)
 {
-    static const char *const fixed[] = { "/usr/lib", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/proc/self", "/proc/cpuinfo",
-                                         "/proc/meminfo", "/sys/devices/system", "/dev/null", "/dev/urandom", "/sys/fs/cgroup" };
-    size_t                   n = 0;
-    for (; n < HEARTH_COUNT(fixed); n++)
-        out[n] = hearth_cstr(fixed[n]);
-    out[n++] = hearth_cstr(s->of->package_dir);
-    out[n++] = hearth_cstr(s->k->o.host_executable);
-    return n;
+    out[0] = hearth_cstr(s->of->package_dir);
+    out[1] = hearth_cstr(s->k->o.host_executable);
+    return 2;
 }
 
 static hearth_code launch(spawn *s, const hearth_spawn_options *o, hearth_str cache_dir, hearth_err *err)
 {
     hearth_str reads[64], writes[16];
-    size_t     n = system_paths(s, reads), w = 0;
+    size_t     n = own_paths(s, reads), w = 0;
     if (o->read_count > HEARTH_COUNT(reads) - n || o->write_count > HEARTH_COUNT(writes) - 1)
         return hearth_err_set(err, HEARTH_TOO_LARGE, "spawn", "%s names too many paths", s->label);
     for (size_t i = 0; i < o->read_count; i++)
