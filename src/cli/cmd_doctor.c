@@ -7,14 +7,15 @@
 
 static int print_checks(const hearth_value *checks)
 {
-    bool has_failed = false;
+    bool   has_failed = false;
+    size_t width = show_width(checks, "title");
     for (size_t i = 0; i < hearth_count(checks); i++) {
         const hearth_value *check = hearth_at(checks, i);
         hearth_str          status = hearth_get_str(check, "status");
         bool                is_fail = hearth_str_is(status, "fail");
         has_failed |= is_fail;
         term_cell(stdout, is_fail ? TERM_RED : hearth_str_is(status, "warn") ? TERM_YELLOW : TERM_GREEN, status, 4);
-        show_text(check, "title", TERM_PLAIN, 44);
+        show_text(check, "title", TERM_PLAIN, width);
         term_put(stdout, TERM_DIM, hearth_get_str(check, "detail"));
         fputc('\n', stdout);
     }

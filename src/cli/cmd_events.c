@@ -39,6 +39,8 @@ static int run(cli *c, int argc, char **argv)
     hearth_put(params, "topics", topics);
     hearth_value *result = cli_request(c, "events.subscribe", params, print_event, c, &err);
     hearth_value_unref(result);
+    if (term_is_tty(stdout))
+        fputc('\n', stdout); /* the prompt does not follow a ^C */
     return result || err.code == HEARTH_CANCELLED ? CLI_OK : cli_fail(&err);
 }
 

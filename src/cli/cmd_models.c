@@ -16,14 +16,15 @@ static void on_progress(void *arg, const hearth_event *e)
         term_progress(e->text, e->done, e->total);
 }
 
-static void print_model(const hearth_value *m)
+/* Ids are never cut: the next command is given one of them. */
+static void print_model(const hearth_value *m, size_t width)
 {
     char                size[16];
     hearth_str          state = hearth_get_str(m, "state");
     const hearth_value *error = hearth_get(m, "error");
     bool                is_failed = hearth_str_is(state, "failed");
     term_bytes(size, hearth_get_u64(m, "size_bytes", 0));
-    show_text(m, "id", TERM_BOLD, 28);
+    show_text(m, "id", TERM_BOLD, width);
     term_cell(stdout, is_failed ? TERM_RED : hearth_str_is(state, "loaded") ? TERM_GREEN : TERM_PLAIN, state, 8);
     term_cell(stdout, TERM_PLAIN, hearth_cstr(size), 10);
     show_text(m, "architecture", TERM_DIM, 10);
@@ -41,8 +42,9 @@ static int list_models(cli *c)
     if (!result || c->json)
         return cli_print(result);
     const hearth_value *models = hearth_get(result, "models");
+    size_t              width = show_width(models, "id");
     for (size_t i = 0; i < hearth_count(models); i++)
-        print_model(hearth_at(models, i));
+        print_model(hearth_at(models, i), width);
     if (hearth_count(models) == 0)
         fputs("no models; hearth models add FILE.gguf uses one where it lies\n", stderr);
     hearth_value_unref(result);
@@ -67,7 +69,7 @@ static int add_model(cli *c, const char *path)
     hearth_value *model = cli_request(c, "models.add", one("path", real), on_progress, NULL, NULL);
     if (!model || c->json)
         return cli_print(model);
-    print_model(model);
+    print_model(model, term_width(hearth_get_str(model, "id")));
     hearth_value_unref(model);
     return CLI_OK;
 }

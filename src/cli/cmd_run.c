@@ -24,8 +24,11 @@ typedef struct run_options {
 typedef struct run_state {
     cli               *c;
     const run_options *o;
+    char              *thread; /* where the id of the turn's thread goes, or NULL */
     bool               has_text, ends_line, in_reasoning;
 } run_state;
+
+enum { THREAD_ID = 64 };
 
 /* -- printing an answer as it comes ----------------------------------------------------------------------------- */
 
@@ -43,6 +46,8 @@ static void on_event(void *arg, const hearth_event *e)
         term_progress(e->text, e->done, e->total);
         return;
     }
+    if (e->kind == HEARTH_STARTED && s->thread) /* also a turn that fails or is stopped belongs to its thread */
+        hearth_str_copy(s->thread, THREAD_ID, hearth_get_str(hearth_get(e->data, "thread"), "id"));
     if (s->c->json || e->text.n == 0)
         return;
     if (e->kind == HEARTH_REASONING && term_is_tty(stderr) && !s->o->hides_reasoning) {
@@ -129,6 +134,37 @@ static hearth_value *ask_in_thread(run_state *s, const char *thread, hearth_str 
     return cli_request(s->c, "chat.send", params, on_event, s, err);
 }
 
+/* What is wrong, and for a model that does not exist the one that was probably meant. */
+static int fail(cli *c, const run_options *o, const hearth_err *err)
+{
+    const char   *names[257];
+    size_t        n = 0;
+    bool          is_there = false;
+    hearth_arena  arena;
+    hearth_err    better = { 0 }, unused = { 0 };
+    hearth_value *all = err->code == HEARTH_NOT_FOUND ? cli_request(c, "models.list", NULL, NULL, NULL, &unused) : NULL;
+    if (!all)
+        return cli_fail(err);
+    const hearth_value *models = hearth_get(all, "models");
+    hearth_arena_init(&arena, LIMIT_MIB(1));
+    for (size_t i = 0; i < hearth_count(models) && n + 1 < HEARTH_COUNT(names); i++) {
+        names[n] = hearth_arena_dup(&arena, hearth_get_str(hearth_at(models, i), "id")).p;
+        is_there |= names[n] && strcmp(names[n], o->model) == 0;
+        n += names[n] != NULL;
+    }
+    names[n] = NULL;
+    const char *near = cli_suggest(o->model, names);
+    if (near)
+        hearth_err_set(&better, HEARTH_NOT_FOUND, "run", "there is no model %.200s; did you mean %.200s?", o->model,
+                       near);
+    else
+        hearth_err_set(&better, HEARTH_NOT_FOUND, "run",
+                       "there is no model %.200s; `hearth models` lists those there are", o->model);
+    hearth_arena_deinit(&arena);
+    hearth_value_unref(all);
+    return cli_fail(is_there ? err : &better);
+}
+
 static int ask_once(cli *c, const run_options *o, hearth_str text)
 {
     run_state     s = { .c = c, .o = o };
@@ -140,7 +176,7 @@ static int ask_once(cli *c, const run_options *o, hearth_str text)
         return CLI_FAILED;
     }
     if (!result)
-        return cli_fail(&err);
+        return fail(c, o, &err);
     if (c->json)
         return cli_print(result);
     bool is_cut = hearth_str_is(hearth_get_str(result, "finish_reason"), "length");
@@ -152,27 +188,60 @@ static int ask_once(cli *c, const run_options *o, hearth_str text)
 
 /* -- a conversation ----------------------------------------------------------------------------------------------------- */
 
-static void turn(cli *c, const run_options *o, char thread[64], hearth_str text)
+static void turn(cli *c, const run_options *o, char thread[THREAD_ID], hearth_str text)
 {
-    run_state     s = { .c = c, .o = o };
+    run_state     s = { .c = c, .o = o, .thread = thread };
     hearth_err    err = { 0 };
     hearth_value *result = ask_in_thread(&s, thread, text, &err);
     end_answer(&s);
-    if (result)
-        hearth_str_copy(thread, 64, hearth_get_str(hearth_get(result, "thread"), "id"));
-    else if (err.code == HEARTH_CANCELLED)
+    if (!result && err.code == HEARTH_CANCELLED)
         term_puts(stderr, TERM_DIM, "(stopped)\n");
-    else
+    else if (!result)
         cli_fail(&err);
     hearth_value_unref(result);
 }
 
+/* A misspelt model shows before the first question, not in a thread that failed. */
+static bool has_model(cli *c, const run_options *o)
+{
+    hearth_err    err = { 0 };
+    hearth_value *params = hearth_object(NULL);
+    hearth_put_cstr(params, "id", o->model);
+    hearth_value *model = cli_request(c, "models.get", params, NULL, NULL, &err);
+    hearth_value_unref(model);
+    if (!model)
+        fail(c, o, &err);
+    return model != NULL;
+}
+
+typedef enum said { SAID_TEXT, SAID_COMMAND, SAID_END } said;
+
+/* A lone /word is for us, never for the model; anything longer, a path for instance, is a question. */
+static said take_command(const char *line, char thread[THREAD_ID])
+{
+    if (line[0] != '/' || line[strcspn(line + 1, "/ \t") + 1])
+        return SAID_TEXT;
+    if (strcmp(line, "/exit") == 0 || strcmp(line, "/quit") == 0 || strcmp(line, "/bye") == 0)
+        return SAID_END;
+    if (strcmp(line, "/new") == 0)
+        thread[0] = 0;
+    else if (strcmp(line, "/help") == 0)
+        term_puts(stderr, TERM_DIM,
+                  "/new    begins another thread\n/exit   ends, as Ctrl-D does\nCtrl-C  stops an answer\n");
+    else
+        fprintf(stderr, "hearth: there is no %.40s here; /help lists what there is\n", line);
+    return SAID_COMMAND;
+}
+
 static int converse(cli *c, const run_options *o)
 {
-    char    thread[64] = "", *line = NULL;
+    char    thread[THREAD_ID] = "", *line = NULL;
     size_t  size = 0;
     ssize_t n;
-    term_puts(stderr, TERM_DIM, "Ctrl-C stops an answer, Ctrl-D ends. /new begins another thread.\n");
+    said    what;
+    if (!has_model(c, o))
+        return CLI_FAILED;
+    term_puts(stderr, TERM_DIM, "Ctrl-C stops an answer, Ctrl-D ends. /new begins another thread, /help tells more.\n");
     for (;;) {
         term_puts(stderr, TERM_BOLD, "> ");
         fflush(stderr);
@@ -181,11 +250,10 @@ static int converse(cli *c, const run_options *o)
             break;
         while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
             line[--n] = 0;
-        if (strcmp(line, "/exit") == 0 || strcmp(line, "/quit") == 0)
+        what = take_command(line, thread);
+        if (what == SAID_END)
             break;
-        if (strcmp(line, "/new") == 0)
-            thread[0] = 0;
-        else if (n > 0)
+        if (what == SAID_TEXT && n > 0)
             turn(c, o, thread, (hearth_str){ line, (size_t)n });
     }
     free(line);

@@ -160,7 +160,7 @@ static int run(cli *c, int argc, char **argv)
     case 1:
         return show_thread(c, id);
     case 2:
-        return change(c, "threads.delete", id, "is deleted; `hearth threads restore` brings it back");
+        return change(c, "threads.delete", id, "is deleted; `hearth threads restore ID` brings it back");
     case 3:
         return change(c, "threads.restore", id, "is back");
     case 4:

@@ -19,12 +19,20 @@ const cli_command *const cli_commands[] = { &cli_serve,  &cli_run,  &cli_call,  
 static int help_all(FILE *f)
 {
     fputs("usage: hearth COMMAND [OPTION...]\n\n", f);
-    for (size_t i = 0; cli_commands[i]; i++)
-        fprintf(f, "  %-8s %-28s %s\n", cli_commands[i]->name, cli_commands[i]->operands, cli_commands[i]->summary);
+    size_t width = 0;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        size_t n = term_width(hearth_cstr(cli_commands[i]->operands));
+        width = n > width ? n : width;
+    }
+    for (size_t i = 0; cli_commands[i]; i++) {
+        fprintf(f, "  %-8s ", cli_commands[i]->name);
+        term_cell(f, TERM_PLAIN, hearth_cstr(cli_commands[i]->operands), width);
+        fprintf(f, "%s\n", cli_commands[i]->summary);
+    }
     fputs("\n  --data DIR   the data folder (else $HEARTH_DATA, else ~/.local/share/hearth)\n"
           "  --json       results as JSON on stdout\n\n"
-          "hearth help COMMAND tells more. Commands attach to the daemon that serves the folder, or start one for as "
-          "long as they run.\n",
+          "hearth help COMMAND tells more. Commands attach to the daemon that serves the folder,\n"
+          "or start one for as long as they run.\n",
           f);
     return CLI_OK;
 }

@@ -76,6 +76,16 @@ void show_text(const hearth_value *object, const char *key, term_style style, si
     term_cell(stdout, style, hearth_get_str(object, key), width);
 }
 
+size_t show_width(const hearth_value *list, const char *key)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < hearth_count(list); i++) {
+        size_t n = term_width(hearth_get_str(hearth_at(list, i), key));
+        width = n > width ? n : width;
+    }
+    return width;
+}
+
 void show_parts(const hearth_value *message)
 {
     const hearth_value *parts = hearth_get(message, "parts");

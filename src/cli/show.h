@@ -11,6 +11,8 @@
 bool show_line(const hearth_value *v);
 /* A member as a cell of a table. */
 void show_text(const hearth_value *object, const char *key, term_style style, size_t width);
+/* How wide a column has to be that cuts none of these. */
+size_t show_width(const hearth_value *list, const char *key);
 /* The text of a message. */
 void show_parts(const hearth_value *message);
 /* Standard input to its end. Errors: too_large, io. */

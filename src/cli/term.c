@@ -56,16 +56,31 @@ void term_put(FILE *f, term_style style, hearth_str text)
 
 void term_puts(FILE *f, term_style style, const char *text) { term_put(f, style, hearth_cstr(text)); }
 
-void term_cell(FILE *f, term_style style, hearth_str text, size_t width)
+/* How many bytes the first `most` characters have, and how many characters there were. */
+static size_t measure(hearth_str text, size_t most, size_t *characters)
 {
     size_t n = 0, at = 0;
-    while (at < text.n && n < width && text.p[at] != '\n') {
+    while (at < text.n && n < most && text.p[at] != '\n') {
         at++;
         while (at < text.n && ((unsigned char)text.p[at] & 0xc0) == 0x80)
             at++;
         n++;
     }
-    term_put(f, style, (hearth_str){ text.p, at });
+    *characters = n;
+    return at;
+}
+
+size_t term_width(hearth_str text)
+{
+    size_t n;
+    measure(text, SIZE_MAX, &n);
+    return n;
+}
+
+void term_cell(FILE *f, term_style style, hearth_str text, size_t width)
+{
+    size_t n;
+    term_put(f, style, (hearth_str){ text.p, measure(text, width, &n) });
     for (; n < width + 2; n++)
         fputc(' ', f);
 }

@@ -15,7 +15,9 @@ bool term_is_tty(FILE *f);
 bool term_has_colors(FILE *f);
 void term_put(FILE *f, term_style style, hearth_str text);
 void term_puts(FILE *f, term_style style, const char *text);
-/* The same, cut to `width` characters and padded. */
+/* Its characters, up to the end of the first line. */
+size_t term_width(hearth_str text);
+/* The same as term_put, cut to `width` characters and padded. */
 void term_cell(FILE *f, term_style style, hearth_str text, size_t width);
 /* One line on stderr that is drawn over itself; nothing when that is no terminal. total 0: not known. */
 void term_progress(hearth_str what, uint64_t done, uint64_t total);

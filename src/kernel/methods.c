@@ -104,7 +104,7 @@ static void doctor_done(void *arg, void *self)
     check(checks, "folder", "The data folder can be written", d->written < 0 ? "fail" : "ok", "%s",
           d->written < 0 ? d->err.msg : folder_path(k->folder));
     check_walls(checks);
-    check(checks, "listener", "The HTTP listener", k->base_url[0] ? "ok" : "warn", "%s", k->base_url[0] ? k->base_url : "none: only the unix socket");
+    check(checks, "listener", "The HTTP listener", k->base_url[0] ? "ok" : "warn", "%s", k->base_url[0] ? k->base_url : "none here, only the unix socket; `hearth serve` has one");
     size_t good = 0;
     plugins_each(k->plugins, count_plugin, &good);
     check(checks, "plugins", "Plugins", "ok", "%zu in order", good);

@@ -153,6 +153,57 @@ def ctrl_c_in_a_conversation_goes_on():
 
 
 @test
+def a_stopped_question_stays_in_its_conversation():
+    before = len(daemon().result('threads.list')['threads'])
+    terminal = Terminal('run', model('slow'))
+    try:
+        for round_ in range(2):
+            terminal.read_until('> ')
+            terminal.seen = ''
+            terminal.send('go\n')
+            terminal.read_until('round and')
+            terminal.send('\x03')
+            terminal.read_until('(stopped)')
+        terminal.send('/exit\n')
+        equal(terminal.wait(), 0)
+    finally:
+        terminal.kill()
+    threads = daemon().result('threads.list')['threads']
+    equal((len(threads), threads[0]['message_count']), (before + 1, 4))
+
+
+@test
+def commands_of_a_conversation():
+    before = len(daemon().result('threads.list')['threads'])
+    terminal = Terminal('run', model('words'))
+    try:
+        for line, says in [('/help', '/new'), ('/hlep', 'there is no /hlep'), ('/etc/hosts says', '/etc/hosts says\r\n/etc/hosts says\r\n')]:
+            terminal.read_until('> ')
+            terminal.seen = ''
+            terminal.send(line + '\n')
+            terminal.read_until(says)
+        terminal.read_until('> ')
+        terminal.send('/bye\n')
+        equal(terminal.wait(), 0)
+    finally:
+        terminal.kill()
+    equal(len(daemon().result('threads.list')['threads']), before + 1, 'a command is no question')
+
+
+@test
+def a_misspelt_model_is_named():
+    name = model('words')
+    for misspelt in [name[:-1], name[:-2] + name[-1]]:
+        contains(hearth('run', misspelt, 'x').stderr, f'did you mean {name}?')
+    contains(hearth('run', 'nothing-like-it', 'x').stderr, '`hearth models`')
+    before = len(daemon().result('threads.list')['threads'])
+    terminal = Terminal('run', name[:-1])
+    equal(terminal.wait(), 1)
+    contains(terminal.seen, 'did you mean')
+    equal(len(daemon().result('threads.list')['threads']), before, 'nothing was begun')
+
+
+@test
 def twice_ctrl_c_ends():
     terminal = Terminal('run', model('slow'), 'x')
     try:

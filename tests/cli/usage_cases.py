@@ -27,6 +27,16 @@ def help_of_everything():
 
 
 @test
+def columns_stand():
+    rows = [line for line in bare('help').stdout.splitlines() if line.startswith('  ') and not line.startswith('  --')]
+    equal(len({line.index(what) for line, what in zip(rows, ['runs the daemon', 'asks a model', 'calls a', 'prints what', 'lists models'])}), 1)
+    checks = json.loads(hearth('doctor', '--json').stdout)['checks']
+    shown = hearth('doctor').stdout
+    for check in checks:
+        contains(shown, f"{check['title']} ", 'no title is cut')
+
+
+@test
 def wrong_usage():
     for words, says in [
         ([], 'usage:'), (['sevre'], 'did you mean serve'), (['modles'], 'did you mean models'), (['xyzzyx'], 'no command "xyzzyx"'),
