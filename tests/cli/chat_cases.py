@@ -159,7 +159,6 @@ def a_stopped_question_stays_in_its_conversation():
     try:
         for round_ in range(2):
             terminal.read_until('> ')
-            terminal.seen = ''
             terminal.send('go\n')
             terminal.read_until('round and')
             terminal.send('\x03')
@@ -179,7 +178,6 @@ def commands_of_a_conversation():
     try:
         for line, says in [('/help', '/new'), ('/hlep', 'there is no /hlep'), ('/etc/hosts says', '/etc/hosts says\r\n/etc/hosts says\r\n')]:
             terminal.read_until('> ')
-            terminal.seen = ''
             terminal.send(line + '\n')
             terminal.read_until(says)
         terminal.read_until('> ')

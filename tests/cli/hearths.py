@@ -46,11 +46,13 @@ class Terminal:
             os.environ.update({'TERM': 'xterm', 'NO_COLOR': '1', **(env or {})})
             os.execv(BIN, [BIN, *words, '--data', str(data or daemon().folder)])
         self.seen = ''
+        self.read = 0     # how much of it was waited for already
         self.code = None
 
     def read_until(self, part, limit_s=30):
+        """Until `part` comes after what was waited for before."""
         end = time.monotonic() + limit_s
-        while part not in self.seen:
+        while part not in self.seen[self.read:]:
             if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
                 raise AssertionError(f'{part!r} never came: {self.seen!r}')
             try:
@@ -60,6 +62,7 @@ class Terminal:
             if not piece:
                 raise AssertionError(f'ended before {part!r}: {self.seen!r}')
             self.seen += piece.decode(errors='replace')
+        self.read = self.seen.index(part, self.read) + len(part)
 
     def send(self, text):
         os.write(self.fd, text.encode())
