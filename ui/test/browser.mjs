@@ -161,6 +161,21 @@ scene('deleting can be undone', {}, async ({ page }) => {
   await page.locator('.row.here', { hasText: 'Regex for ISO dates' }).waitFor();
 });
 
+scene('a conversation is renamed from its menu, and Enter does not open the menu again', {}, async ({ page }) => {
+  await ask(page, 'tides');
+  await idle(page);
+  for (const end of ['Enter', 'Escape']) {
+    await page.locator('.row.here').hover();
+    await page.locator('.row.here').getByRole('button', { name: /^Actions for/ }).click();
+    await page.getByRole('menuitem', { name: 'Rename' }).click();
+    await page.getByLabel('Title of the conversation').fill(`Renamed, then ${end}`);
+    await page.keyboard.press(end);
+    await page.getByLabel('Title of the conversation').waitFor({ state: 'detached' });
+    await page.locator('.row.here', { hasText: 'Renamed, then Enter' }).waitFor();
+    assert.equal(await page.getByRole('menuitem').count(), 0);
+  }
+});
+
 scene('a failure is named, keeps its text and can be tried again', {}, async ({ page }) => {
   await ask(page, 'fail please');
   await page.getByRole('alert').waitFor();

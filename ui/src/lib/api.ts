@@ -11,8 +11,12 @@ export const call = rpc.call.bind(rpc) as typeof rpc.call;
 
 /** One sentence for a person, whatever was thrown. */
 export function sentence(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  return String(error);
+  return capital(error instanceof Error ? error.message : String(error));
+}
+
+/** A message of the daemon begins small, as it does in a terminal; a name (a file's, a model's) stays as it is. */
+export function capital(text: string): string {
+  return /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 export function isKind(error: unknown, ...kinds: string[]): boolean {
