@@ -27,4 +27,4 @@ static int run(cli *c, int argc, char **argv)
 }
 
 const cli_command cli_open = { "open", "[--print]", "opens the page of the running daemon, signed in", run,
-                               "  --print   prints the address only; it works once, within a minute\n\n" };
+                               "  --print   prints the address only; it works once, within ten minutes\n\n" };

@@ -43,7 +43,7 @@ hearth_code face_listen(face *f, hearth_err *err);
 /* "http://127.0.0.1:1337"; empty while there is no HTTP listener. */
 const char *face_url(const face *f);
 
-/* An address that signs one browser in, within a minute. Errors: unavailable (no HTTP listener). */
+/* An address that signs one browser in, within ten minutes. Errors: unavailable (no HTTP listener). */
 hearth_code face_make_link(face *f, hearth_buf *out, hearth_err *err);
 
 /* Stops accepting, closes WebSockets and unix connections, lets requests finish for 2 s; then frees `f` and calls done(arg).

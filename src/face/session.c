@@ -15,7 +15,7 @@ enum {
     FILE_MAX = 256 << 10,
 };
 #define MINUTE_MS    (60ull * 1000)
-#define KEY_MS       MINUTE_MS
+#define KEY_MS       (10 * MINUTE_MS) /* long enough to carry an address to a browser by hand */
 #define IDLE_MS      (12 * 60 * MINUTE_MS)
 #define LIFETIME_MS  (30ull * 24 * 60 * MINUTE_MS)
 #define SAVE_STEP_MS (10 * MINUTE_MS) /* a session's last use is written down this coarsely */

@@ -37,7 +37,7 @@ hearth_code sessions_who(sessions *s, const heads *h, principal **who, hearth_er
 principal  *sessions_owner(const sessions *s);
 hearth_str  sessions_token(const sessions *s);
 
-/* A key that opens one session within a minute. */
+/* A key that opens one session within ten minutes. */
 void sessions_make_key(sessions *s, char key[SESSION_TEXT]);
 /* Exchanges a key for a new session's cookie value; false when the key is wrong, old or used. */
 bool   sessions_redeem(sessions *s, hearth_str key, char cookie[SESSION_TEXT]);

@@ -887,7 +887,7 @@ class ClientSessionsKey:
         self._transport = transport
 
     def create(self) -> SessionsKeyCreateResult:
-        """Makes an address that signs one browser in, once, within a minute."""
+        """Makes an address that signs one browser in, once, within ten minutes."""
         params: Dict[str, Any] = {}
         return self._transport.call("sessions.key.create", _given(params), None)
 

@@ -696,7 +696,7 @@ export interface Methods {
     };
     result: Record<string, unknown>;
   };
-  /** Makes an address that signs one browser in, once, within a minute. */
+  /** Makes an address that signs one browser in, once, within ten minutes. */
   'sessions.key.create': {
     params: Record<string, never>;
     result: {
