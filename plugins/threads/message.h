@@ -9,7 +9,7 @@
 
 #define MESSAGE_MAX_BYTES     (4u << 20) /* of the parts of one message, as JSON */
 #define MESSAGE_MAX_PARTS     256u
-#define MESSAGE_TITLE_WORDS   6u
+#define MESSAGE_TITLE_WORDS   12u
 #define MESSAGE_TITLE_BYTES   72u
 #define MESSAGE_PREVIEW_BYTES 160u
 

@@ -299,8 +299,9 @@ static void titles_and_previews_are_one_short_line(void **state)
         { "", "" },
         { "  \n\t ", "" },
         { "Hello", "Hello" },
-        { "one two three four five six", "one two three four five six" },
-        { "one two three four five six seven", "one two three four five six…" },
+        { "How do I add a bigger model to this?", "How do I add a bigger model to this?" },
+        { "1 2 3 4 5 6 7 8 9 10 11 12", "1 2 3 4 5 6 7 8 9 10 11 12" },
+        { "1 2 3 4 5 6 7 8 9 10 11 12 13", "1 2 3 4 5 6 7 8 9 10 11 12…" },
         { "# Heading\n\nand\ttext", "Heading and text" },
         { "- > * quoted", "quoted" },
     };

@@ -95,7 +95,7 @@ static void a_conversation_is_kept_and_listed(void **state)
 
     MUST(c, f, "threads.get", "{\"id\":\"%s\"}", thread);
     const hearth_value *t = hearth_get(c->value, "thread"), *messages = hearth_get(c->value, "messages");
-    assert_text(t, "title", "What is the answer to life,…");
+    assert_text(t, "title", "What is the answer to life, the universe and everything?");
     assert_text(t, "preview", "42. Of course.");
     assert_text(t, "head", answer);
     assert_int_equal(hearth_get_u64(t, "message_count", 0), 2);
