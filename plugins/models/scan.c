@@ -363,7 +363,8 @@ hearth_code scan_check(hearth_str path, hearth_buf *real, hearth_buf *id, hearth
     hearth_buf first;
     if (path.n == 0 || path.p[0] != '/' || path.n >= sizeof text || memchr(path.p, 0, path.n))
         return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "models.add",
-                              "path must be the absolute path of a model file");
+                              "\"%.*s\" is no full path of a model file; write it from the first / on",
+                              (int)(path.n < 200 ? path.n : 200), path.p ? path.p : "");
     hearth_str_copy(text, sizeof text, path);
     HEARTH_TRY(disk_real(text, real, err));
     name_parts name = name_split(hearth_buf_str(real));
