@@ -21,7 +21,8 @@
  * Thread: unless a block says otherwise, everything is called on, and calls back on, the plugin's loop thread.
  * Nothing on the loop may take over 1 ms: that is what hearth_work is for.
  * Ownership: values that are given (reply, emit, call) are taken; what callbacks receive is borrowed.
- * Handles: a hearth_req lives until it was answered, everything else is an id that is looked up on use. */
+ * Handles: a hearth_req lives until it was answered or its plugin was disposed, everything else is an id that is looked
+ * up on use. */
 #ifndef HEARTH_HOST_H
 #define HEARTH_HOST_H
 
@@ -341,8 +342,9 @@ static inline void hearth_push_progress(hearth_req *req, uint64_t done, uint64_t
 static inline void hearth_push_many(hearth_ctx *ctx, const hearth_push_item *items, size_t n) { hearth_host_table->push_many(ctx, items, n); }
 /* Thread: any. */
 static inline bool hearth_is_cancelled(const hearth_req *req) { return hearth_host_table->is_cancelled(req); }
-/* `fn` runs when the caller cancels or goes away (unless the request became a job that keeps going); the
- * request must still be answered. */
+/* `fn` runs when the caller cancels or goes away (unless the request became a job that keeps going), never inside of
+ * this plugin's own hearth_push or hearth_reply, and soon when that has happened already; the request must still be
+ * answered. */
 static inline void hearth_on_cancel(hearth_req *req, hearth_fn fn, void *arg) { hearth_host_table->on_cancel(req, fn, arg); }
 /* Makes this request a job: its events are numbered and kept in a ring, it goes on when the caller leaves, and
  * others may attach. The answer ends the job. Returns its id, 0 when memory runs out; outside of C the id is written
@@ -396,12 +398,13 @@ static inline hearth_id hearth_timer(hearth_ctx *ctx, uint32_t after_ms, uint32_
 }
 static inline void hearth_timer_stop(hearth_ctx *ctx, hearth_id timer) { hearth_host_table->timer_stop(ctx, timer); }
 /* Runs `run(arg)` on a worker, one at a time per plugin and in order, then `done(arg, self)` on the loop (not
- * when the plugin was disposed meanwhile: then only `run` has finished). */
+ * when the plugin was disposed meanwhile: then only `run` has finished; nor is work begun that is asked for while the
+ * last of it is waited for). */
 static inline void hearth_work(hearth_ctx *ctx, hearth_fn run, hearth_finish_fn done, void *arg, void *self)
 {
     hearth_host_table->work(ctx, run, done, arg, self);
 }
-/* Runs `fn(arg)` on the loop. Thread: any. The one door from other threads. */
+/* Runs `fn(arg)` on the loop, not after dispose. Thread: any. The one door from other threads. */
 static inline void hearth_post(hearth_ctx *ctx, hearth_fn fn, void *arg) { hearth_host_table->post(ctx, fn, arg); }
 
 /* -- http. Since: 1.0 ----------------------------------------------------------------------------------------------------------- */

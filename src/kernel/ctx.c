@@ -16,11 +16,13 @@ hearth_ctx *ctx_new(kernel *k, hearth_str id, const char *package_dir, principal
     memcpy(ctx->id, id.p, id.n);
     list_init(&ctx->in_kernel);
     list_init(&ctx->serving);
+    list_init(&ctx->stranded);
     list_init(&ctx->calling);
     list_init(&ctx->timers);
     list_init(&ctx->children);
     list_init(&ctx->work);
     list_init(&ctx->blocks);
+    list_init(&ctx->posted);
     mtx_init(&ctx->memory_lock, mtx_plain);
     ctx->is_open = true;
     ctx->as = principal_new(k->gate, kind, id);
@@ -79,21 +81,28 @@ static void wait_for_children(void *arg)
     finish_close(c);
 }
 
+/* What would call back into the plugin. An end may bring others with it, so the lists are begun anew after each. */
+static void forget_callbacks(hearth_ctx *ctx)
+{
+    while (!list_is_empty(&ctx->work)) {
+        list *node = ctx->work.next;
+        list_remove(node);
+        ctx_work_free(node);
+    }
+    while (!list_is_empty(&ctx->calling)) {
+        request_abandon(LIST_ENTRY(ctx->calling.next, hearth_req, in_caller));
+        ctx->counters.leaked_calls++;
+    }
+}
+
 /* Workers have finished; what they were to be told of is not called any more. */
 static void workers_idle(void *arg)
 {
     closing    *c = arg;
     hearth_ctx *ctx = c->ctx;
     ctx->queue = NULL;
-    LIST_EACH_SAFE(&ctx->work, node, next) {
-        list_remove(node);
-        ctx_work_free(node);
-    }
     ctx->counters.leaked_children = spawn_close_all(ctx);
-    LIST_EACH_SAFE(&ctx->calling, node, after) {
-        request_abandon(LIST_ENTRY(node, hearth_req, in_caller));
-        ctx->counters.leaked_calls++;
-    }
+    forget_callbacks(ctx);
     c->until_ms = loop_now_ms(ctx->k->l) + CHILD_END_MS;
     c->timer = loop_timer_start(ctx->k->l, 0, CLOSE_STEP_MS, wait_for_children, c);
 }
@@ -102,13 +111,12 @@ static void stop_the_rest(closing *c)
 {
     hearth_ctx *ctx = c->ctx;
     while (!list_is_empty(&ctx->serving)) {
-        hearth_req *req = LIST_ENTRY(ctx->serving.next, hearth_req, in_server);
-        req->on_cancel = NULL;
         ctx->counters.leaked_requests++;
-        request_drop(req, HEARTH_UNAVAILABLE, "the plugin that was working on this was stopped");
+        request_strand(LIST_ENTRY(ctx->serving.next, hearth_req, in_server), "the plugin that was working on this was stopped");
     }
     ctx->counters.leaked_timers = ctx_stop_timers(ctx);
     ctx->counters.leaked_subscriptions = bus_drop_owner(ctx->k->bus, ctx);
+    ctx->has_ended = true;
     if (ctx->queue)
         loop_queue_free(ctx->queue, workers_idle, c);
     else
@@ -125,6 +133,15 @@ static void drain(void *arg)
     stop_the_rest(c);
 }
 
+/* The end of one may end others of the list: the next is looked for anew after each. */
+static hearth_req *next_to_cancel(hearth_ctx *ctx)
+{
+    LIST_EACH(&ctx->serving, node)
+        if (!atomic_load(&LIST_ENTRY(node, hearth_req, in_server)->is_cancelled))
+            return LIST_ENTRY(node, hearth_req, in_server);
+    return NULL;
+}
+
 void ctx_close(hearth_ctx *ctx, uint32_t drain_ms, loop_fn done, void *arg)
 {
     closing *c = calloc(1, sizeof *c);
@@ -135,14 +152,21 @@ void ctx_close(hearth_ctx *ctx, uint32_t drain_ms, loop_fn done, void *arg)
     c->arg = arg;
     ctx->is_open = false;
     registry_withdraw(ctx->k->registry, ctx);
-    LIST_EACH_SAFE(&ctx->serving, node, next)
-        request_cancel(LIST_ENTRY(node, hearth_req, in_server));
+    for (hearth_req *req; (req = next_to_cancel(ctx));)
+        request_cancel(req);
     c->until_ms = loop_now_ms(ctx->k->l) + drain_ms;
     c->timer = loop_timer_start(ctx->k->l, 0, CLOSE_STEP_MS, drain, c);
 }
 
 void ctx_reclaim(hearth_ctx *ctx)
 {
+    /* What its dispose, or a callback while its children ended, began in spite of all. */
+    ctx_stop_timers(ctx);
+    bus_drop_owner(ctx->k->bus, ctx);
+    forget_callbacks(ctx);
+    ctx_forget_posted(ctx);
+    LIST_EACH_SAFE(&ctx->stranded, node, next)
+        request_free(LIST_ENTRY(node, hearth_req, in_server));
     ctx->counters.leaked_blocks = ctx->block_count;
     ctx->counters.leaked_bytes = ctx->block_bytes;
     host_memory_reclaim(ctx);

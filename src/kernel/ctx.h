@@ -31,13 +31,16 @@ struct hearth_ctx {
     file_root   *package;     /* NULL: there is none */
     principal   *as;          /* the plugin itself */
     bool         is_open;     /* false: on the way out, nothing new begins */
+    bool         has_ended;   /* its workers are waited for: no more work is taken */
     list         serving;     /* hearth_req.in_server */
+    list         stranded;    /* hearth_req.in_server: answered for it, kept until it was disposed */
     list         calling;     /* hearth_req.in_caller */
     list         timers;      /* ctx_timer.node */
     list         children;    /* spawn records */
     loop_queue  *queue;       /* made at the first hearth_work */
     list         work;        /* ctx_work.node: not called back yet */
-    mtx_t        memory_lock; /* guards blocks and the two counts below */
+    list         posted;      /* posted.node: not run yet; guarded by memory_lock */
+    mtx_t        memory_lock; /* guards blocks, the two counts below, and posted */
     list         blocks;      /* ctx_block.node */
     size_t       block_count, block_bytes;
     ctx_counters counters;
@@ -101,6 +104,7 @@ struct kernel {
     hearth_info    child_info; /* in a child: what hello told */
     hearth_value  *child_settings;
     file_root     *child_cache;
+    unsigned       telling; /* callbacks of callers on the stack: their servers may be on it too */
     bool           is_stopping;
 };
 
@@ -139,7 +143,13 @@ void      request_reply(hearth_req *req, hearth_value *value);
 void      request_fail(hearth_req *req, hearth_code code, hearth_str msg, hearth_value *details);
 void      request_cancel(hearth_req *req);
 void      request_abandon(hearth_req *req); /* no callback any more; cancelled unless it keeps */
-/* Its plugin goes away: the caller is told, the object ends. */
+/* For an on_cancel function that comes after the cancel. */
+void      request_cancel_again(hearth_req *req);
+/* Its plugin goes away. The caller is told now; the object stays with the plugin, whose workers and dispose may still look
+ * at it, until request_free. */
+void      request_strand(hearth_req *req, const char *why);
+void      request_free(hearth_req *req);
+/* Whoever served it is gone: the caller is told, the object ends. */
 void      request_drop(hearth_req *req, hearth_code code, const char *why);
 void      request_deliver(hearth_req *req, const hearth_event *event); /* to the sink only */
 /* A request that nobody called (hearth_job_new). */

@@ -102,12 +102,16 @@ static void host_on_cancel(hearth_req *req, hearth_fn fn, void *arg)
 {
     req->on_cancel = fn;
     req->on_cancel_arg = arg;
+    if (fn)
+        request_cancel_again(req);
 }
 
 static hearth_id host_job(hearth_req *req, const hearth_job_options *options)
 {
-    req->keeps = true;
-    return job_begin(req->k->jobs, req, options);
+    hearth_id id = job_begin(req->k->jobs, req, options);
+    if (id)
+        req->keeps = true;
+    return id;
 }
 
 static hearth_req *host_job_new(hearth_ctx *ctx, hearth_str name, const hearth_job_options *options, hearth_id *id)
@@ -346,14 +350,10 @@ static void done_work(void *arg)
         done(done_arg, self);
 }
 
-static void run_here(void *arg)
-{
-    run_work(arg);
-    done_work(arg);
-}
-
 static void host_work(hearth_ctx *ctx, hearth_fn run, hearth_finish_fn done, void *arg, void *self)
 {
+    if (ctx->has_ended)
+        return; /* a posted call or an answer that came while its last workers are waited for */
     pending *w = calloc(1, sizeof *w);
     if (!w)
         abort(); /* the caller counts on the work: there is no way to go on without these bytes */
@@ -362,7 +362,7 @@ static void host_work(hearth_ctx *ctx, hearth_fn run, hearth_finish_fn done, voi
     if (!ctx->queue)
         ctx->queue = loop_queue_new(ctx->k->l);
     if (!ctx->queue || loop_queue_add(ctx->queue, run_work, done_work, w) < 0)
-        loop_soon(ctx->k->l, run_here, w);
+        abort(); /* the same */
 }
 
 void ctx_work_free(list *node)
@@ -374,9 +374,48 @@ void ctx_work_free(list *node)
         free(w);
 }
 
+/* A thread of the plugin may post until dispose has joined it: what the loop has not run by then is not run at all. */
+typedef struct posted {
+    list        node; /* in ctx->posted */
+    hearth_ctx *ctx;  /* NULL: disposed meanwhile */
+    hearth_fn   fn;
+    void       *arg;
+} posted;
+
+static void on_posted(void *arg)
+{
+    posted one = *(posted *)arg;
+    if (one.ctx) {
+        mtx_lock(&one.ctx->memory_lock);
+        list_remove(&((posted *)arg)->node);
+        mtx_unlock(&one.ctx->memory_lock);
+    }
+    free(arg);
+    if (one.ctx)
+        one.fn(one.arg);
+}
+
 static void host_post(hearth_ctx *ctx, hearth_fn fn, void *arg)
 {
-    loop_post(ctx->k->l, fn, arg);
+    posted *one = malloc(sizeof *one);
+    if (!one)
+        abort(); /* as loop_post: somebody waits for it */
+    *one = (posted){ .ctx = ctx, .fn = fn, .arg = arg };
+    mtx_lock(&ctx->memory_lock);
+    list_add(&ctx->posted, &one->node);
+    mtx_unlock(&ctx->memory_lock);
+    loop_post(ctx->k->l, on_posted, one);
+}
+
+void ctx_forget_posted(hearth_ctx *ctx)
+{
+    mtx_lock(&ctx->memory_lock);
+    while (!list_is_empty(&ctx->posted)) {
+        posted *one = LIST_ENTRY(ctx->posted.next, posted, node);
+        list_remove(&one->node);
+        one->ctx = NULL;
+    }
+    mtx_unlock(&ctx->memory_lock);
 }
 
 /* -- http ---------------------------------------------------------------------------------------------------------------------- */

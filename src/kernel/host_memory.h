@@ -11,5 +11,6 @@ void   host_release(hearth_ctx *ctx, void *p);
 void   host_memory_reclaim(hearth_ctx *ctx);
 size_t ctx_stop_timers(hearth_ctx *ctx); /* returns how many there were */
 void   ctx_work_free(list *node);
+void   ctx_forget_posted(hearth_ctx *ctx); /* hearth_post that the loop has not run yet */
 
 #endif

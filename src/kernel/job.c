@@ -26,7 +26,9 @@ typedef struct kept {
 
 typedef struct listener {
     list        node;
-    hearth_req *req;
+    job        *of;
+    hearth_req *req;  /* NULL: left while the others were told */
+    uint64_t    seen; /* the last event it was sent */
 } listener;
 
 struct job {
@@ -41,6 +43,7 @@ struct job {
     uint32_t      size, cap, count, first;
     uint64_t      next_seq;
     list          listeners;
+    unsigned      telling; /* depth of job_event: listeners are not freed meanwhile */
     hearth_buf    text, reasoning;
     hearth_value *started;
     uint64_t      done, total;
@@ -247,7 +250,7 @@ static hearth_id fresh_id(struct jobs *all)
 
 hearth_id job_begin(struct jobs *all, hearth_req *req, const hearth_job_options *o)
 {
-    job *j = req->job ? NULL : calloc(1, sizeof *j);
+    job *j = req->job || req->is_answered ? NULL : calloc(1, sizeof *j);
     if (!j)
         return req->job ? req->job->id : 0;
     j->all = all;
@@ -345,18 +348,50 @@ static void note(job *j, const hearth_event *event)
     }
 }
 
+/* Takes the listener's request out; the record goes now, or after the event that is being told. */
+static hearth_req *end_listener(listener *one)
+{
+    hearth_req *req = one->req;
+    one->req = NULL;
+    if (!one->of->telling) {
+        list_remove(&one->node);
+        free(one);
+    }
+    return req;
+}
+
+/* A listener may leave, attach others, or make the job end while it is told. */
 void job_event(job *j, const hearth_event *event)
 {
     j->next_seq = event->seq + 1;
     note(j, event);
     keep(j, event);
-    LIST_EACH_SAFE(&j->listeners, node, next)
-        request_deliver(LIST_ENTRY(node, listener, node)->req, event);
+    j->telling++;
+    LIST_EACH(&j->listeners, node) {
+        listener *one = LIST_ENTRY(node, listener, node);
+        if (!one->req || one->seen >= event->seq)
+            continue;
+        one->seen = event->seq;
+        request_deliver(one->req, event);
+    }
+    if (--j->telling)
+        return;
+    LIST_EACH_SAFE(&j->listeners, done, next)
+        if (!LIST_ENTRY(done, listener, node)->req)
+            end_listener(LIST_ENTRY(done, listener, node));
+}
+
+static listener *first_listener(const job *j)
+{
+    for (const list *node = j->listeners.next; node != &j->listeners; node = node->next)
+        if (LIST_ENTRY(node, listener, node)->req)
+            return LIST_ENTRY(node, listener, node);
+    return NULL;
 }
 
 bool job_has_listeners(const job *j)
 {
-    return !list_is_empty(&j->listeners);
+    return first_listener(j) != NULL;
 }
 
 void job_end(job *j, hearth_code code, const hearth_value *result, const hearth_err *err)
@@ -370,11 +405,8 @@ void job_end(job *j, hearth_code code, const hearth_value *result, const hearth_
         j->err = *err;
     write_record(j, true);
     tell_topic(j);
-    while (!list_is_empty(&j->listeners)) {
-        listener   *one = LIST_ENTRY(j->listeners.next, listener, node);
-        hearth_req *req = one->req;
-        list_remove(&one->node);
-        free(one);
+    for (listener *one; (one = first_listener(j));) {
+        hearth_req   *req = end_listener(one);
         hearth_value *value = result ? hearth_value_ref(result) : NULL;
         if (code >= 0)
             request_reply(req, value);
@@ -387,6 +419,17 @@ void job_end(job *j, hearth_code code, const hearth_value *result, const hearth_
 
 /* -- methods -------------------------------------------------------------------------------------------------------------------- */
 
+/* The owner sees all jobs, anybody else what they asked for, a plugin also what it works on. */
+static bool is_theirs(const job *j, const principal *who)
+{
+    principal_kind kind = principal_kind_of(who);
+    if (kind == PRINCIPAL_OWNER || kind == PRINCIPAL_HOST)
+        return true;
+    if (kind == PRINCIPAL_PLUGIN && hearth_str_is(principal_id(who), j->plugin))
+        return true;
+    return kind == principal_kind_of(j->who) && hearth_str_equal(principal_id(who), principal_id(j->who));
+}
+
 static job *find(struct jobs *all, hearth_req *req)
 {
     hearth_str text = hearth_get_str(hearth_params(req), "id");
@@ -398,10 +441,7 @@ static job *find(struct jobs *all, hearth_req *req)
         id = id << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     job *j = good ? table_find(&all->by_id, (hearth_str){ (const char *)&id, sizeof id }) : NULL;
-    bool is_theirs = j && (principal_kind_of(req->who) == PRINCIPAL_OWNER || principal_kind_of(req->who) == PRINCIPAL_PLUGIN ||
-                           (principal_kind_of(req->who) == principal_kind_of(j->who) &&
-                            hearth_str_equal(principal_id(req->who), principal_id(j->who))));
-    if (is_theirs)
+    if (j && is_theirs(j, req->who))
         return j;
     hearth_fail(req, HEARTH_NOT_FOUND, "there is no job %.*s; a finished job is kept for five minutes", HEARTH_FMT(text));
     return NULL;
@@ -421,7 +461,7 @@ static void list_jobs(hearth_req *req, void *self)
     hearth_value *v = hearth_object(NULL), *jobs = hearth_array(NULL);
     LIST_EACH(&all->all, node) {
         const job *j = LIST_ENTRY(node, job, node);
-        if (state.n == 0 || hearth_str_is(state, state_name(j->state)))
+        if (is_theirs(j, req->who) && (state.n == 0 || hearth_str_is(state, state_name(j->state))))
             hearth_add(jobs, job_value(j));
     }
     hearth_put(v, "jobs", jobs);
@@ -470,10 +510,7 @@ static void replay(const job *j, hearth_req *req, uint64_t after)
 
 static void leave(void *arg)
 {
-    listener   *one = arg;
-    hearth_req *req = one->req;
-    list_remove(&one->node);
-    free(one);
+    hearth_req *req = end_listener(arg);
     request_fail(req, HEARTH_CANCELLED, HEARTH_STR("no longer attached"), NULL);
 }
 
@@ -496,7 +533,9 @@ static void attach(hearth_req *req, void *self)
         request_fail(req, HEARTH_NO_MEMORY, (hearth_str){ NULL, 0 }, NULL);
         return;
     }
+    one->of = j;
     one->req = req;
+    one->seen = j->next_seq - 1;
     list_add(&j->listeners, &one->node);
     hearth_on_cancel(req, leave, one);
 }

@@ -5,6 +5,9 @@
  * leaves by being disposed. The object itself ends when it was answered, dropped, or (for a child's call) when the channel
  * fails it, and not before the dispatch that made it has returned.
  *
+ * A caller's callbacks run inside of its server's hearth_push and hearth_reply. A cancel that comes from there is noted at
+ * once and acted on when the loop is free: no server is called back in the middle of its own work.
+ *
  * An answer given inside the dispatch is held back until the loop is free, unless the caller said that it can take it at
  * once; so `done` never runs inside hearth_call. */
 #include <stdlib.h>
@@ -36,7 +39,8 @@ static hearth_req *make(kernel *k, hearth_str name)
     return req;
 }
 
-static void destroy(hearth_req *req)
+/* Out of all lists: nobody finds it any more. */
+static void detach(hearth_req *req)
 {
     LIST_EACH_SAFE(&req->children, node, next) {
         hearth_req *child = LIST_ENTRY(node, hearth_req, in_parent);
@@ -48,6 +52,12 @@ static void destroy(hearth_req *req)
     list_remove(&req->in_parent);
     slots_remove(&req->k->requests, req->id);
     loop_timer_stop(req->deadline);
+    req->deadline = NULL;
+}
+
+void request_free(hearth_req *req)
+{
+    detach(req);
     principal_unref(req->who);
     for (size_t i = 0; i < req->via_count; i++)
         principal_unref(req->via[i]);
@@ -74,7 +84,9 @@ static void tell(hearth_req *req, hearth_code code, const hearth_value *value, c
     static const hearth_err none = { HEARTH_OK, "", "" };
     void                   *arg;
     const request_http     *http = req->http;
+    kernel                 *k = req->k;
     hearth_done_fn          done = take_sink(req, &arg);
+    k->telling++;
     if (http) {
         void *http_arg = req->http_arg;
         req->http = NULL;
@@ -84,27 +96,22 @@ static void tell(hearth_req *req, hearth_code code, const hearth_value *value, c
         hearth_reply_view view = { code, value, err ? err : &none };
         done(arg, &view);
     }
+    k->telling--;
 }
 
 static void finish(hearth_req *req)
 {
-    if (req->server && req->code < 0)
-        req->server->counters.failures++;
     if (req->job)
         job_end(req->job, req->code, req->result, req->err);
     req->job = NULL;
     tell(req, req->code, req->result, req->err);
-    destroy(req);
+    request_free(req);
 }
 
+/* An answered request is ended by nobody else, so that it is still there. */
 static void finish_soon(void *arg)
 {
-    kernel     *k = ((void **)arg)[0];
-    hearth_id   id = (hearth_id)(uintptr_t)((void **)arg)[1];
-    hearth_req *req = slots_find(&k->requests, id);
-    free(arg);
-    if (req)
-        finish(req);
+    finish(arg);
 }
 
 /* Keeps the answer and ends the request now, or after its dispatch. */
@@ -122,20 +129,16 @@ static void answer(hearth_req *req, hearth_code code, hearth_value *value, const
         if (req->err)
             *req->err = *err;
     }
-    list_remove(&req->in_server); /* its plugin is done with it */
+    if (req->server && code < 0)
+        req->server->counters.failures++;
+    list_remove(&req->in_server); /* its plugin is done with it, and may be gone before finish */
     if (!req->is_dispatching) {
         finish(req);
         return;
     }
     if (req->may_be_sync)
         return; /* the dispatch ends it */
-    void **later = malloc(2 * sizeof *later);
-    if (!later)
-        return; /* the dispatch ends it: early rather than never */
-    later[0] = req->k;
-    later[1] = (void *)(uintptr_t)req->id;
-    req->may_be_sync = false;
-    loop_soon(req->k->l, finish_soon, later);
+    loop_soon(req->k->l, finish_soon, req);
     req->is_dispatching = false;
 }
 
@@ -167,20 +170,28 @@ void request_fail(hearth_req *req, hearth_code code, hearth_str msg, hearth_valu
 
 void request_deliver(hearth_req *req, const hearth_event *event)
 {
-    if (req->on_event)
-        req->on_event(req->arg, event);
+    kernel *k = req->k;
+    if (!req->on_event)
+        return;
+    k->telling++;
+    req->on_event(req->arg, event);
+    k->telling--;
 }
 
 void request_push(hearth_req *req, const hearth_event *event)
 {
     if (req->is_answered)
         return;
+    kernel      *k = req->k;
+    hearth_id    id = req->id;
     hearth_event e = *event;
     e.seq = ++req->seq;
-    if (req->job)
+    if (req->job) {
         job_event(req->job, &e);
-    if (req->on_event)
-        req->on_event(req->arg, &e);
+        req = slots_find(&k->requests, id); /* a listener may have called what ended it */
+    }
+    if (req)
+        request_deliver(req, &e);
 }
 
 /* -- ends ------------------------------------------------------------------------------------------------------------ */
@@ -203,10 +214,8 @@ static hearth_req *cancel_children(kernel *k, hearth_id id)
     }
 }
 
-void request_cancel(hearth_req *req)
+static void cancel_now(hearth_req *req)
 {
-    if (req->is_answered || atomic_exchange(&req->is_cancelled, true))
-        return;
     kernel   *k = req->k;
     hearth_id id = req->id;
     if (req->remote)
@@ -222,6 +231,47 @@ void request_cancel(hearth_req *req)
     hearth_err err = { HEARTH_CANCELLED, "request", "the call was cancelled" };
     if (req->done || req->http)
         tell(req, HEARTH_CANCELLED, NULL, &err);
+}
+
+typedef struct later {
+    kernel   *k;
+    hearth_id id;
+} later;
+
+static void cancel_later(void *arg)
+{
+    const later one = *(later *)arg;
+    hearth_req *req = slots_find(&one.k->requests, one.id);
+    free(arg);
+    if (req && !req->is_answered)
+        cancel_now(req);
+}
+
+static void cancel_soon(hearth_req *req)
+{
+    later *one = malloc(sizeof *one);
+    if (!one) {
+        cancel_now(req); /* early rather than never */
+        return;
+    }
+    *one = (later){ req->k, req->id };
+    loop_soon(req->k->l, cancel_later, one);
+}
+
+void request_cancel(hearth_req *req)
+{
+    if (req->is_answered || atomic_exchange(&req->is_cancelled, true))
+        return;
+    if (req->k->telling || req->is_dispatching)
+        cancel_soon(req);
+    else
+        cancel_now(req);
+}
+
+void request_cancel_again(hearth_req *req)
+{
+    if (!req->is_answered && atomic_load(&req->is_cancelled))
+        cancel_soon(req);
 }
 
 void request_abandon(hearth_req *req)
@@ -242,6 +292,24 @@ void request_drop(hearth_req *req, hearth_code code, const char *why)
     hearth_str_copy(err.where, sizeof err.where, (hearth_str){ req->method, req->method_n });
     hearth_str_copy(err.msg, sizeof err.msg, hearth_cstr(why));
     answer(req, code, NULL, &err);
+}
+
+void request_strand(hearth_req *req, const char *why)
+{
+    hearth_ctx *server = req->server;
+    hearth_err  err = { HEARTH_UNAVAILABLE, "", "" };
+    hearth_str_copy(err.where, sizeof err.where, (hearth_str){ req->method, req->method_n });
+    hearth_str_copy(err.msg, sizeof err.msg, hearth_cstr(why));
+    req->is_answered = true;
+    req->on_cancel = NULL;
+    atomic_store(&req->is_cancelled, true);
+    server->counters.failures++;
+    if (req->job)
+        job_end(req->job, err.code, NULL, &err);
+    req->job = NULL;
+    tell(req, err.code, NULL, &err);
+    detach(req);
+    list_add(&server->stranded, &req->in_server);
 }
 
 static void on_deadline(void *arg)

@@ -112,11 +112,89 @@ static void dispose(void *self)
     hearth_free(t->ctx, t);
 }
 
-#define TOY(id, load_fn, implement_fn)                                                                        \
+/* Of a plugin whose thread posts until dispose has joined it. */
+static void posted_late(void *arg)
+{
+    note('p', ((toy *)arg)->name);
+}
+
+static void dispose_posting(void *self)
+{
+    hearth_post(((toy *)self)->ctx, posted_late, self);
+    dispose(self);
+}
+
+static void run_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void done_late(void *arg, void *self)
+{
+    (void)arg;
+    note('w', ((toy *)self)->name);
+}
+
+static atomic_bool is_waited_for, may_finish;
+
+static void wait_for(atomic_bool *flag)
+{
+    while (!atomic_load(flag))
+        usleep(1000);
+}
+
+static void look_whether_it_ended(void *arg)
+{
+    const plugin *p = plugins_find(k->plugins, hearth_cstr(arg));
+    if (p->ctx && p->ctx->has_ended)
+        atomic_store(&is_waited_for, true);
+}
+
+/* Comes back while the last worker is waited for. */
+static void work_late(void *arg)
+{
+    toy *t = arg;
+    hearth_work(t->ctx, run_nothing, done_late, NULL, t);
+    hearth_call_as_plugin(t->ctx, "system.info", NULL, NULL, NULL, NULL);
+    hearth_subscribe(t->ctx, "plugins.*", on_topic, t);
+    atomic_store(&may_finish, true);
+}
+
+static void work_and_post(void *arg)
+{
+    toy *t = arg;
+    wait_for(&is_waited_for); /* as if slow: the drain is over by then */
+    hearth_post(t->ctx, work_late, t);
+    wait_for(&may_finish);
+}
+
+static void work_on_cancel(void *arg)
+{
+    hearth_req *req = arg;
+    toy        *t = hearth_alloc(hearth_ctx_of(req), sizeof *t); /* of the work: taken back at the end */
+    *t = (toy){ hearth_ctx_of(req), 'w' };
+    hearth_work(t->ctx, work_and_post, done_late, t, t);
+    hearth_fail(req, HEARTH_CANCELLED, "stopped");
+}
+
+static void hold_and_work(hearth_req *req, void *self)
+{
+    (void)self;
+    hearth_on_cancel(req, work_on_cancel, req);
+}
+
+static hearth_code implement_working(hearth_ctx *ctx, void *self, hearth_err *err)
+{
+    static const hearth_method methods[] = { { "working.hold", hold_and_work } };
+    return hearth_serve(ctx, methods, 1, self, err);
+}
+
+#define TOY(id, load_fn, implement_fn) TOY_ENDING(id, load_fn, implement_fn, dispose)
+#define TOY_ENDING(id, load_fn, implement_fn, dispose_fn)                                                     \
     static const hearth_plugin *entry_##id(const hearth_host_api *host)                                       \
     {                                                                                                         \
         static const hearth_plugin toy_plugin = { sizeof(hearth_plugin), HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR,      \
-                                              load_fn, implement_fn, dispose };                               \
+                                              load_fn, implement_fn, dispose_fn };                             \
         return hearth_bind(host) < 0 ? NULL : &toy_plugin;                                                     \
     }
 TOY(a, load_a, implement_quiet)
@@ -124,6 +202,8 @@ TOY(b, load_b, implement_quiet)
 TOY(late, load_late, implement_quiet)
 TOY(bad, load_bad, implement_quiet)
 TOY(messy, load_a, implement_messy)
+TOY(working, load_a, implement_working)
+TOY_ENDING(posting, load_a, implement_quiet, dispose_posting)
 
 /* -- house ------------------------------------------------------------------------------------------------------------- */
 
@@ -297,12 +377,74 @@ static void what_dispose_forgets_is_counted_reported_and_taken_back(void **state
     kernel_free(k);
 }
 
+#define TOY_MANIFEST(id, more) \
+    "{\"id\":\"" id "\",\"title\":\"Toy\",\"runtime\":{\"kind\":\"native\",\"placement\":\"daemon\"},\"hearth\":\"^1\",\"version\":\"0.1.0\"" more "}"
+
+static void what_was_posted_before_dispose_does_not_run_after_it(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = { { "posting", entry_posting, TOY_MANIFEST("posting", ""), "" }, { NULL, NULL, NULL, NULL } };
+    start(core);
+    stop();
+    settle_loop(l);
+    assert_string_equal(order, "la ia da ");
+    kernel_free(k);
+}
+
+static void nothing_begins_while_the_last_worker_is_waited_for(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = {
+        { "working", entry_working, TOY_MANIFEST("working", ",\"permissions\":[{\"name\":\"events.read\",\"reason\":\"to listen\"}]"),
+          "{\"methods\":{\"working.hold\":{\"summary\":\"Holds.\",\"params\":{\"type\":\"object\"},\"permission\":\"public\"}}}" },
+        { NULL, NULL, NULL, NULL },
+    };
+    start(core);
+    hearth_code      code = HEARTH_OK;
+    principal       *owner = principal_new(k->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("working.hold"), .done = ended, .arg = &code };
+    kernel_call(k, &a);
+    char        name[] = "working";
+    loop_timer *look = loop_timer_start(l, 1, 1, look_whether_it_ended, name);
+    stop();
+    loop_timer_stop(look);
+    settle_loop(l);
+    assert_int_equal(code, HEARTH_CANCELLED);
+    assert_string_equal(order, "la da ");
+    principal_unref(owner);
+    kernel_free(k);
+}
+
+static void a_setting_that_is_being_written_at_the_end_harms_nobody(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = {
+        { "a", entry_a, TOY_MANIFEST("a", ",\"contributes\":{\"settings\":{\"properties\":{\"a.n\":{\"type\":\"integer\",\"default\":1}}}}"), "" },
+        { NULL, NULL, NULL, NULL },
+    };
+    start(core);
+    hearth_code      code = HEARTH_OK;
+    principal       *owner = principal_new(k->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("settings.set"), .params = json("{\"key\":\"a.n\",\"value\":7}"), .done = ended, .arg = &code };
+    kernel_call(k, &a);
+    bool closed = false; /* the kernel's own methods go while the line is on its way to the disk */
+    ctx_close(k->self, 0, set_flag, &closed);
+    run_until(l, &closed);
+    assert_true(code == HEARTH_CANCELLED || code == HEARTH_UNAVAILABLE);
+    stop();
+    principal_unref(owner);
+    kernel_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(plugins_start_after_what_they_need_and_end_before_it, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_cannot_start_is_named_and_the_rest_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_dispose_forgets_is_counted_reported_and_taken_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_posted_before_dispose_does_not_run_after_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_begins_while_the_last_worker_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_setting_that_is_being_written_at_the_end_harms_nobody, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

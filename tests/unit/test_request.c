@@ -7,6 +7,7 @@ static kernel     *k;
 static hearth_ctx *ctx;
 static principal  *owner, *local;
 static hearth_req *held; /* by t.hold */
+static hearth_req *pair[2]; /* by t.pair */
 static bool        was_cancelled;
 
 static const char spec[] =
@@ -15,6 +16,7 @@ static const char spec[] =
     "\"t.hold\":{\"params\":{\"type\":\"object\"},\"permission\":\"t.use\"},"
     "\"t.deaf\":{\"params\":{\"type\":\"object\"},\"permission\":\"t.use\"},"
     "\"t.keep\":{\"params\":{\"type\":\"object\"},\"permission\":\"t.use\",\"disconnect\":\"keep\"},"
+    "\"t.pair\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"},"
     "\"t.relay\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"},"
     "\"t.nobody\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"}}}";
 
@@ -46,6 +48,25 @@ static void deaf(hearth_req *req, void *self)
     held = req;
 }
 
+/* A server that ends all its work when one of it is cancelled. */
+static void end_pair(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        hearth_req *req = pair[i];
+        pair[i] = NULL;
+        if (req)
+            hearth_fail(req, HEARTH_CANCELLED, "both or none");
+    }
+}
+
+static void take_pair(hearth_req *req, void *self)
+{
+    (void)self;
+    pair[pair[0] ? 1 : 0] = req;
+    hearth_on_cancel(req, end_pair, NULL);
+}
+
 static void relayed(void *arg, const hearth_reply_view *r)
 {
     hearth_req *req = arg;
@@ -64,9 +85,10 @@ static void relay(hearth_req *req, void *self)
 static int setup(void **state)
 {
     (void)state;
-    static const hearth_method methods[] = { { "t.echo", echo }, { "t.hold", hold }, { "t.deaf", deaf }, { "t.keep", hold }, { "t.relay", relay } };
+    static const hearth_method methods[] = { { "t.echo", echo }, { "t.hold", hold }, { "t.deaf", deaf }, { "t.keep", hold }, { "t.relay", relay },
+                                             { "t.pair", take_pair } };
     hearth_err                 err = { 0 };
-    held = NULL;
+    held = pair[0] = pair[1] = NULL;
     was_cancelled = false;
     l = loop_new(&err);
     kernel_options o = { .loop = l, .version = "test" };
@@ -84,12 +106,9 @@ static void stopped(void *arg)
     *(bool *)arg = true;
 }
 
-static int teardown(void **state)
+static int teardown_closed(void **state)
 {
     (void)state;
-    bool done = false;
-    ctx_close(ctx, 0, stopped, &done);
-    run_until(l, &done);
     principal_unref(owner);
     principal_unref(local);
     kernel_free(k);
@@ -97,10 +116,19 @@ static int teardown(void **state)
     return 0;
 }
 
+static int teardown(void **state)
+{
+    bool done = false;
+    ctx_close(ctx, 0, stopped, &done);
+    run_until(l, &done);
+    return teardown_closed(state);
+}
+
 typedef struct outcome {
     bool        is_done;
     hearth_code code;
     int64_t     value;
+    size_t      count; /* of {"jobs":[…]} */
     hearth_str  param;
     char        text[64], msg[400], name[32];
     uint64_t    last_seq;
@@ -123,6 +151,7 @@ static void on_done(void *arg, const hearth_reply_view *r)
     o->is_done = true;
     o->code = r->code;
     o->value = hearth_as_i64(r->value, -1);
+    o->count = hearth_count(hearth_get(r->value, "jobs"));
     hearth_str_copy(o->msg, sizeof o->msg, hearth_cstr(r->err->msg));
     hearth_str_copy(o->name, sizeof o->name, hearth_get_str(r->value, "param"));
 }
@@ -267,6 +296,91 @@ static void a_plugin_that_goes_fails_what_it_holds(void **state)
     refused(owner, "t.deaf", NULL, HEARTH_UNAVAILABLE, "not running");
 }
 
+static void a_plugin_that_goes_is_cancelled_once_for_what_it_asked_of_itself(void **state)
+{
+    (void)state;
+    outcome o = { 0 };
+    bool    closed = false;
+    call(owner, "t.relay", NULL, &o); /* t.hold ends with it, next to it in the list of what is served */
+    ctx_close(ctx, 0, stopped, &closed);
+    run_until(l, &closed);
+    assert_true(was_cancelled);
+    assert_true(o.is_done);
+}
+
+static void what_a_plugin_that_goes_still_holds_is_there_until_it_was_disposed(void **state)
+{
+    (void)state;
+    outcome o = { 0 };
+    bool    closed = false;
+    call(owner, "t.deaf", NULL, &o);
+    ctx_close(ctx, 0, stopped, &closed);
+    run_until(l, &closed);
+    assert_true(o.is_done);
+    /* its worker still asks, its dispose still answers */
+    assert_true(hearth_is_cancelled(held));
+    hearth_push_text(held, HEARTH_TEXT, HEARTH_STR("late"));
+    hearth_fail(held, HEARTH_CANCELLED, "disposed");
+    assert_string_equal(o.text, "");
+}
+
+static void no_more(void *arg, const hearth_reply_view *r)
+{
+    (void)r;
+    ++*(int *)arg;
+}
+
+static void calls_that_end_together_are_let_go_of_together(void **state)
+{
+    (void)state;
+    int         told = 0;
+    bool        closed = false;
+    hearth_ctx *asker = kernel_ctx(k, "asker", NULL, NULL);
+    hearth_call_as_plugin(asker, "t.pair", NULL, NULL, no_more, &told);
+    hearth_call_as_plugin(asker, "t.pair", NULL, NULL, no_more, &told);
+    assert_non_null(pair[1]);
+    ctx_close(asker, 0, stopped, &closed);
+    run_until(l, &closed);
+    assert_null(pair[0]);
+    assert_true(told <= 1); /* the second may have ended before it was its turn */
+}
+
+static hearth_id to_cancel;
+
+static void cancel_on_event(void *arg, const hearth_event *e)
+{
+    (void)arg;
+    (void)e;
+    kernel_cancel(k, to_cancel);
+}
+
+static void a_cancel_inside_an_event_waits_until_the_server_has_returned(void **state)
+{
+    (void)state;
+    outcome          o = { 0 };
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("t.hold"), .on_event = cancel_on_event, .done = on_done, .arg = &o };
+    to_cancel = kernel_call(k, &a);
+    hearth_req *req = held;
+    hearth_push_text(req, HEARTH_TEXT, HEARTH_STR("a"));
+    assert_true(hearth_is_cancelled(req)); /* known at once */
+    assert_false(was_cancelled);           /* but nobody is called back in the middle of its own push */
+    hearth_push_text(req, HEARTH_TEXT, HEARTH_STR("b"));
+    run_until(l, &o.is_done);
+    assert_true(was_cancelled);
+    assert_int_equal(o.code, HEARTH_CANCELLED);
+}
+
+static void who_begins_to_listen_late_hears_of_the_cancel_all_the_same(void **state)
+{
+    (void)state;
+    outcome o = { 0 };
+    kernel_cancel(k, call(owner, "t.deaf", NULL, &o));
+    hearth_on_cancel(held, on_cancel, held);
+    assert_false(was_cancelled);
+    settle_loop(l);
+    assert_true(was_cancelled);
+}
+
 /* -- jobs ---------------------------------------------------------------------------------------------------------- */
 
 static hearth_req *start_job(outcome *o, hearth_id *id, hearth_id *job_id, uint32_t ring)
@@ -360,6 +474,102 @@ static void a_cursor_that_the_ring_lost_gets_the_whole(void **state)
     settle_loop(l);
 }
 
+static hearth_id to_leave;
+
+static void leave_on_event(void *arg, const hearth_event *e)
+{
+    (void)e;
+    ++*(int *)arg;
+    if (to_leave)
+        kernel_abandon(k, to_leave);
+    to_leave = 0;
+}
+
+static void listeners_may_leave_while_they_are_told(void **state)
+{
+    (void)state;
+    outcome          first = { 0 };
+    hearth_id        id, job_id;
+    int              heard[3] = { 0 };
+    char             params[64];
+    hearth_req      *req = start_job(&first, &id, &job_id, 0);
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("jobs.attach"), .on_event = leave_on_event };
+    snprintf(params, sizeof params, "{\"id\":\"%016llx\"}", (unsigned long long)job_id);
+    for (int i = 0; i < 3; i++) {
+        a.params = json(params);
+        a.arg = &heard[i];
+        hearth_id one = kernel_call(k, &a);
+        if (i == 1)
+            to_leave = one; /* the first makes the second leave */
+    }
+    hearth_push_text(req, HEARTH_TEXT, HEARTH_STR("x"));
+    settle_loop(l);
+    hearth_push_text(req, HEARTH_TEXT, HEARTH_STR("y"));
+    assert_int_equal(heard[0], 2);
+    assert_int_equal(heard[1], 0);
+    assert_int_equal(heard[2], 2);
+    hearth_reply(req, NULL);
+    settle_loop(l);
+}
+
+static hearth_req *to_end;
+
+static void end_on_event(void *arg, const hearth_event *e)
+{
+    (void)e;
+    ++*(int *)arg;
+    if (to_end)
+        hearth_reply(to_end, NULL);
+    to_end = NULL;
+}
+
+static void a_job_may_end_while_its_listeners_are_told(void **state)
+{
+    (void)state;
+    outcome          first = { 0 };
+    hearth_id        id, job_id;
+    int              heard[2] = { 0 };
+    char             params[64];
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("jobs.attach"), .on_event = end_on_event };
+    to_end = start_job(&first, &id, &job_id, 0);
+    snprintf(params, sizeof params, "{\"id\":\"%016llx\"}", (unsigned long long)job_id);
+    for (int i = 0; i < 2; i++) {
+        a.params = json(params);
+        a.arg = &heard[i];
+        kernel_call(k, &a);
+    }
+    hearth_push_text(to_end, HEARTH_TEXT, HEARTH_STR("x"));
+    run_until(l, &first.is_done);
+    assert_int_equal(heard[0], 1);
+}
+
+static void jobs_are_for_who_asked_and_who_works(void **state)
+{
+    (void)state;
+    outcome    first = { 0 }, stranger = { 0 }, server = { 0 };
+    hearth_id  id, job_id;
+    char       params[64];
+    principal *other = principal_new(kernel_gate(k), PRINCIPAL_PLUGIN, HEARTH_STR("other"));
+    principal *t = principal_new(kernel_gate(k), PRINCIPAL_PLUGIN, HEARTH_STR("t"));
+    principal_grant(other, HEARTH_STR("jobs.read"));
+    hearth_req *req = start_job(&first, &id, &job_id, 0);
+    snprintf(params, sizeof params, "{\"id\":\"%016llx\"}", (unsigned long long)job_id);
+    call(other, "jobs.get", params, &stranger);
+    run_until(l, &stranger.is_done);
+    assert_int_equal(stranger.code, HEARTH_NOT_FOUND);
+    stranger = (outcome){ 0 };
+    call(other, "jobs.list", NULL, &stranger);
+    run_until(l, &stranger.is_done);
+    assert_int_equal(stranger.count, 0);
+    call(t, "jobs.attach", params, &server); /* it serves the job */
+    hearth_push_text(req, HEARTH_TEXT, HEARTH_STR("x"));
+    assert_string_equal(server.text, "x");
+    hearth_reply(req, NULL);
+    run_until(l, &server.is_done);
+    principal_unref(other);
+    principal_unref(t);
+}
+
 static void a_job_is_cancelled_by_its_id(void **state)
 {
     (void)state;
@@ -393,8 +603,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_relayed_call_is_cancelled_with_the_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_relay_does_not_lend_its_rights, setup, teardown),
         cmocka_unit_test_setup_teardown(a_plugin_that_goes_fails_what_it_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_plugin_that_goes_is_cancelled_once_for_what_it_asked_of_itself, setup, teardown_closed),
+        cmocka_unit_test_setup_teardown(what_a_plugin_that_goes_still_holds_is_there_until_it_was_disposed, setup, teardown_closed),
+        cmocka_unit_test_setup_teardown(calls_that_end_together_are_let_go_of_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cancel_inside_an_event_waits_until_the_server_has_returned, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_begins_to_listen_late_hears_of_the_cancel_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_goes_on_alone_and_is_found_again, setup_jobs, teardown_jobs),
         cmocka_unit_test_setup_teardown(a_cursor_that_the_ring_lost_gets_the_whole, setup_jobs, teardown_jobs),
+        cmocka_unit_test_setup_teardown(listeners_may_leave_while_they_are_told, setup_jobs, teardown_jobs),
+        cmocka_unit_test_setup_teardown(a_job_may_end_while_its_listeners_are_told, setup_jobs, teardown_jobs),
+        cmocka_unit_test_setup_teardown(jobs_are_for_who_asked_and_who_works, setup_jobs, teardown_jobs),
         cmocka_unit_test_setup_teardown(a_job_is_cancelled_by_its_id, setup_jobs, teardown_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
