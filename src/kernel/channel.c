@@ -69,8 +69,8 @@ static void end_calls(channel *l)
 {
     l->outgoing = 0;
     slots_each(&l->k->requests, fail_outgoing, l);
-    LIST_EACH_SAFE(&l->incoming, node, next) {
-        incoming *in = LIST_ENTRY(node, incoming, node);
+    while (!list_is_empty(&l->incoming)) { /* one end may bring others with it */
+        incoming *in = LIST_ENTRY(l->incoming.next, incoming, node);
         list_remove(&in->node);
         kernel_abandon(l->k, in->request);
         free(in);
@@ -125,15 +125,21 @@ hearth_code channel_call(channel *l, hearth_req *req, hearth_err *err)
     hearth_value *v = hearth_object(NULL);
     hearth_put_str(v, "method", (hearth_str){ req->method, req->method_n });
     hearth_put_ref(v, "params", req->params);
-    if (req->parent && req->parent->wire == l)
-        hearth_put_u64(v, "for", req->parent->wire_id); /* a child asks on behalf of a call it serves */
+    const hearth_req *origin = req->parent; /* a child asks on behalf of a call it serves, maybe through others of its own */
+    while (origin && origin->wire != l)
+        origin = origin->parent;
+    if (origin)
+        hearth_put_u64(v, "for", origin->wire_id);
     hearth_code code = send_value(l, CHANNEL_CALL, req->id, v);
     hearth_value_unref(v);
     if (code < 0) {
         req->remote = NULL;
         return hearth_err_set(err, code, "channel", "%s could not be passed on: %s", req->method, hearth_code_text(code));
     }
-    if (l->outgoing++ == 0 && l->handlers.on_busy)
+    if (l->outgoing++)
+        return HEARTH_OK;
+    l->heard_ms = loop_now_ms(l->k->l); /* silence while nothing was asked is no silence */
+    if (l->handlers.on_busy)
         l->handlers.on_busy(l->arg);
     return HEARTH_OK;
 }
@@ -240,22 +246,26 @@ static void on_call(channel *l, const frame *f)
     list_add(&l->incoming, &in->node);
     const hearth_value *params = hearth_get(v, "params");
     /* On behalf of a call that this end made: it needs the rights of both. */
-    hearth_req   *origin = outgoing(l, hearth_get_u64(v, "for", 0));
-    principal    *via[REQUEST_MAX_VIA];
+    uint64_t      number = f->id, behalf = hearth_get_u64(v, "for", 0);
+    hearth_req   *origin = outgoing(l, behalf);
+    principal    *via[REQUEST_MAX_VIA + 1];
     size_t        n = 0;
     request_args  a = { .who = l->plugin->as, .method = hearth_get_str(v, "method"), .params = params ? hearth_value_ref(params) : NULL,
                         .on_event = on_event, .done = on_done, .arg = in, .wire = l, .wire_id = f->id, .parent = origin };
     if (origin) {
         a.who = origin->who;
-        while (n < origin->via_count && n < REQUEST_MAX_VIA - 1) {
+        for (; n < origin->via_count; n++)
             via[n] = origin->via[n];
-            n++;
-        }
         via[n++] = l->plugin->as;
         a.via = via;
         a.via_count = n;
+    } else if (behalf) { /* must not become a call with the plugin's rights alone */
+        hearth_reply_view view = { HEARTH_CANCELLED, NULL, &(hearth_err){ HEARTH_CANCELLED, "channel", "the call that this was asked for has ended" } };
+        on_done(in, &view);
+        hearth_value_unref(v);
+        hearth_value_unref(a.params);
+        return;
     }
-    uint64_t  number = f->id;
     hearth_id id = request_start(l->k, &a);
     LIST_EACH(&l->incoming, node)
         if (LIST_ENTRY(node, incoming, node)->number == number)

@@ -12,13 +12,15 @@ static loop           *l;
 static kernel         *daemon_, *child_;
 static hearth_ctx     *rights, *from_daemon, *served, *caller;
 static struct channel *down, *up;
-static hearth_req     *held;
+static hearth_req     *held, *pair[2];
 static bool            was_cancelled, has_ended;
 static char            logged[64];
 
 static const char spec[] = "{\"methods\":{\"c.work\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"},"
+                           "\"c.relay\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"},"
                            "\"c.ask\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"}}}";
 static const char daemon_spec[] = "{\"methods\":{\"d.secret\":{\"params\":{\"type\":\"object\"},\"permission\":\"d.secret\"},"
+                                  "\"d.pair\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"},"
                                   "\"d.open\":{\"params\":{\"type\":\"object\"},\"permission\":\"public\"}}}";
 
 static void on_cancel(void *arg)
@@ -59,6 +61,37 @@ static void answer(hearth_req *req, void *self)
     hearth_reply(req, hearth_string(NULL, who.kind));
 }
 
+/* A server that ends all its work when one of it is cancelled. */
+static void end_pair(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        hearth_req *req = pair[i];
+        pair[i] = NULL;
+        if (req)
+            hearth_fail(req, HEARTH_CANCELLED, "both or none");
+    }
+}
+
+static void take_pair(hearth_req *req, void *self)
+{
+    (void)self;
+    pair[pair[0] ? 1 : 0] = req;
+    hearth_on_cancel(req, end_pair, NULL);
+}
+
+static void relay(hearth_req *req, void *self)
+{
+    (void)self;
+    hearth_call(req, "d.secret", NULL, NULL, asked, req);
+}
+
+static void count(void *arg, const hearth_reply_view *r)
+{
+    (void)r;
+    ++*(int *)arg;
+}
+
 static void on_log(void *arg, hearth_level level, hearth_str text)
 {
     (void)arg;
@@ -77,12 +110,12 @@ static void on_end(void *arg, hearth_code code, const char *why)
 static int setup(void **state)
 {
     (void)state;
-    static const hearth_method    child_methods[] = { { "c.work", work }, { "c.ask", ask } };
-    static const hearth_method    daemon_methods[] = { { "d.secret", answer }, { "d.open", answer } };
+    static const hearth_method    child_methods[] = { { "c.work", work }, { "c.ask", ask }, { "c.relay", relay } };
+    static const hearth_method    daemon_methods[] = { { "d.secret", answer }, { "d.open", answer }, { "d.pair", take_pair } };
     static const channel_handlers handlers = { .on_log = on_log, .on_end = on_end };
     hearth_err                    err = { 0 };
     int                           fds[2];
-    held = NULL;
+    held = pair[0] = pair[1] = NULL;
     was_cancelled = has_ended = false;
     logged[0] = 0;
     l = loop_new(&err);
@@ -93,7 +126,7 @@ static int setup(void **state)
     from_daemon = ctx_new(child_, HEARTH_STR("daemon"), NULL, PRINCIPAL_HOST, &err);
     caller = kernel_ctx(daemon_, "d", daemon_spec, &err);
     served = kernel_ctx(child_, "c", spec, &err);
-    if (!caller || !served || hearth_serve(served, child_methods, 2, NULL, &err) < 0 || hearth_serve(caller, daemon_methods, 2, NULL, &err) < 0)
+    if (!caller || !served || hearth_serve(served, child_methods, 3, NULL, &err) < 0 || hearth_serve(caller, daemon_methods, 3, NULL, &err) < 0)
         fail_msg("%s", err.msg);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
         return -1;
@@ -238,6 +271,95 @@ static void a_child_asks_with_the_rights_of_both(void **state)
     principal_unref(local);
 }
 
+static void a_call_within_the_child_keeps_the_person(void **state)
+{
+    (void)state;
+    outcome    o = { 0 };
+    principal *local = principal_new(daemon_->gate, PRINCIPAL_LOCAL, HEARTH_STR(""));
+    principal_grant(rights->as, HEARTH_STR("d.secret"));
+    call("c.ask", "{\"method\":\"c.relay\"}", local, &o); /* which asks for d.secret */
+    run_until(l, &o.is_done);
+    assert_int_equal(o.code, HEARTH_UNAUTHENTICATED);
+    principal_unref(local);
+}
+
+static void a_chain_that_is_too_long_is_not_cut_short(void **state)
+{
+    (void)state;
+    outcome    o = { 0 };
+    principal *owner = principal_new(daemon_->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    principal *via[REQUEST_MAX_VIA];
+    for (size_t i = 0; i < REQUEST_MAX_VIA; i++) {
+        via[i] = principal_new(daemon_->gate, PRINCIPAL_PLUGIN, HEARTH_STR("p"));
+        if (i < REQUEST_MAX_VIA - 1) /* the last may not */
+            principal_grant(via[i], HEARTH_STR("d.secret"));
+    }
+    principal_grant(rights->as, HEARTH_STR("d.secret"));
+    request_args a = { .who = owner, .via = via, .via_count = REQUEST_MAX_VIA, .method = HEARTH_STR("c.ask"),
+                       .params = json("{\"method\":\"d.secret\"}"), .done = on_done, .arg = &o, .child = down };
+    request_start(daemon_, &a);
+    run_until(l, &o.is_done);
+    assert_int_equal(o.code, HEARTH_DENIED);
+    for (size_t i = 0; i < REQUEST_MAX_VIA; i++)
+        principal_unref(via[i]);
+    principal_unref(owner);
+}
+
+static void a_call_for_one_that_ended_gets_no_rights_of_its_own(void **state)
+{
+    (void)state;
+    outcome    o = { 0 };
+    principal *owner = principal_new(daemon_->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    principal_grant(rights->as, HEARTH_STR("d.secret"));
+    call("c.work", NULL, owner, &o);
+    wait_for_arrival();
+    hearth_req *req = held;
+    outcome     late = { 0 };
+    req->wire_id += 1000; /* as if the daemon's call had ended meanwhile */
+    hearth_call(req, "d.secret", NULL, NULL, on_done, &late);
+    run_until(l, &late.is_done);
+    assert_int_equal(late.code, HEARTH_CANCELLED);
+    req->wire_id -= 1000;
+    hearth_reply(req, NULL);
+    run_until(l, &o.is_done);
+    principal_unref(owner);
+}
+
+static void silence_counts_from_when_something_is_owed(void **state)
+{
+    (void)state;
+    outcome    o = { 0 };
+    principal *owner = principal_new(daemon_->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    uint64_t   began = loop_now_ms(l);
+    while (loop_now_ms(l) - began < 20) /* nothing is asked: nothing is owed */
+        settle_loop(l);
+    uint64_t before = loop_now_ms(l);
+    call("c.work", NULL, owner, &o);
+    uint64_t silence = channel_silence_ms(down);
+    assert_true(silence <= loop_now_ms(l) - before);
+    wait_for_arrival();
+    hearth_reply(held, NULL);
+    run_until(l, &o.is_done);
+    principal_unref(owner);
+}
+
+static void calls_of_a_child_that_end_together_are_let_go_of_together(void **state)
+{
+    (void)state;
+    int told = 0;
+    hearth_call_as_plugin(served, "d.pair", NULL, NULL, count, &told);
+    hearth_call_as_plugin(served, "d.pair", NULL, NULL, count, &told);
+    while (!pair[1])
+        settle_loop(l);
+    child_->upstream = NULL;
+    channel_free(up);
+    up = NULL;
+    run_until(l, &has_ended);
+    assert_null(pair[0]);
+    assert_null(pair[1]);
+    assert_int_equal(told, 2); /* the child's own end of them */
+}
+
 static void a_child_logs_upwards(void **state)
 {
     (void)state;
@@ -274,6 +396,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(cancel_reaches_the_other_end, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_the_other_end_fails_every_call, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_asks_with_the_rights_of_both, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_within_the_child_keeps_the_person, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_chain_that_is_too_long_is_not_cut_short, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_for_one_that_ended_gets_no_rights_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(silence_counts_from_when_something_is_owed, setup, teardown),
+        cmocka_unit_test_setup_teardown(calls_of_a_child_that_end_together_are_let_go_of_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_logs_upwards, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_on_the_wire_hurts_nobody, setup, teardown),
     };
