@@ -28,7 +28,7 @@ typedef struct site {
     uint16_t     port;
     char         path[100]; /* of the unix socket, when one is wanted */
     http_options options;
-    atomic_int   requests, gone, open_streams, ws_open, ws_closed, drained;
+    atomic_int   requests, gone, open_streams, ws_open, ws_closed, ws_flooded, drained;
     atomic_ulong flood_taken, flood_queued;
     bool         is_refusing; /* on_head says 403 to everything */
     http_req    *streams[4096];
@@ -95,14 +95,15 @@ static inline void site_flood(site *s, http_req *req)
 
 static inline void site_ws_message(void *arg, http_ws *ws, hearth_str text)
 {
-    (void)arg;
-    if (hearth_str_is(text, "close"))
+    if (hearth_str_is(text, "close")) {
         http_ws_close(ws, 1000, "as you wish");
-    else if (hearth_str_is(text, "flood"))
+    } else if (hearth_str_is(text, "flood")) {
         while (http_ws_send(ws, (hearth_str){ site_big, 1 << 20 }) == HEARTH_OK)
             continue;
-    else
+        ((site *)arg)->ws_flooded++;
+    } else {
         assert_int_equal(http_ws_send(ws, text), HEARTH_OK);
+    }
 }
 
 static inline void site_ws_close(void *arg, http_ws *ws)

@@ -105,10 +105,11 @@ class Conversation {
 
   async send(text: string, parent?: string | null): Promise<void> {
     const ask: Ask = { text, ...(parent !== undefined && { parent }) };
-    const model = models.choose(this.thread?.model)?.id;
     // One answers to what one sees, whatever another tab has chosen to show meanwhile.
     const after = parent === undefined ? this.path.at(-1)?.id : parent;
     this.pending = ask;
+    await models.whenKnown();
+    const model = models.choose(this.thread?.model)?.id;
     await this.#turn(ask, (onEvent) =>
       call(
         'chat.send',

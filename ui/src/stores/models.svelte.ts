@@ -13,6 +13,7 @@ class Models {
   error = $state<string | null>(null);
   loaded = $state.raw<LoadedModel[]>([]);
   #loads = new Map<string, AbortController>();
+  #waiting: (() => void)[] = [];
 
   constructor() {
     connection.on('models.changed', ({ models }) => {
@@ -50,6 +51,11 @@ class Models {
     return this.loaded.find((one) => one.model === id)?.context || this.find(id)?.context_train || 0;
   }
 
+  /** Once it is known which models there are (or that they cannot be had): before that, nobody chose one. */
+  whenKnown(): Promise<void> {
+    return this.isLoaded ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   async load(): Promise<void> {
     try {
       this.items = (await call('models.list', {})).models;
@@ -58,6 +64,7 @@ class Models {
       this.error = sentence(error);
     }
     this.isLoaded = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#loadLoaded();
   }
 
