@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import tempfile
 import time
@@ -10,14 +11,18 @@ import time
 from servers import CLIENT_CORE, SERVER_CORE, pinned
 
 PROMPT = 'Tell me, please, what a fire needs to burn through the night.'
-PROMPT_TOKENS = 80
 IDLE_CONNECTIONS = 1000
 
 
 class Case:
-    def __init__(self, name, unit, measure, *, aim='', repeat=None, smaller_is_better=True):
+    def __init__(self, name, unit, measure, *, aim='', repeat=None, smaller_is_better=True, reduce=statistics.median):
         self.name, self.unit, self.measure, self.aim, self.repeat = name, unit, measure, aim, repeat
-        self.smaller_is_better = smaller_is_better
+        self.smaller_is_better, self.reduce = smaller_is_better, reduce
+
+
+def beyond(values):
+    """What others do on the machine only ever adds to CPU time (caches, clock), so the least of each is nearest to the truth."""
+    return min(slope for slope, _ in values) - min(min(raws) for _, raws in values)
 
 
 class Bench:
@@ -25,7 +30,8 @@ class Bench:
         self.build, self.models, self.quick = build, models, quick
         # What a token costs is the slope between a short and a long answer: what a request costs once drops out.
         self.few, self.many = (16, 144) if quick else (16, 528)
-        self.runs = {}
+        self.room = self.many + 256
+        self.runs, self.raws = {}, {}
 
     def cases(self):
         yield Case('start to ready, no model', 'ms', self.start_alone, aim='< 20')
@@ -38,7 +44,7 @@ class Bench:
         for name, words, aims in (('tiny', '259 words', ('< 20', '')), ('wide', '32,000 words', ('< 60', '')), ('kindling', 'Kindling', ('', ''))):
             for streams, aim in zip((1, 8), aims):
                 label = f'{words}, {streams} stream{"s" if streams > 1 else ""}'
-                yield Case(f'CPU beyond decode, {label}', 'µs/token', self.streamed(name, streams, 'beyond'), aim=aim)
+                yield Case(f'CPU beyond decode, {label}', 'µs/token', self.streamed(name, streams, 'beyond'), aim=aim, reduce=beyond)
                 yield Case(f'speed, {label}', 'tokens/s', self.streamed(name, streams, 'speed'), smaller_is_better=False,
                            aim='≥ 1.1 ×' if streams > 1 else '')
                 yield Case(f'first token, {label}', 'ms', self.streamed(name, streams, 'first'))
@@ -124,11 +130,11 @@ class Bench:
     def ask(self, server, tokens):
         return self.measure_tokens(server, 1, tokens)
 
-    def raw_us(self, model, streams):
+    def raw_us(self, model, streams, prompt):
         """CPU of a bare llama_decode per token, at the same places of the context, measured beside the servers each time."""
         libraries = self.build / 'plugins/engine-llama/llama'
-        command = [str(self.build / 'bench/raw_decode'), str(self.models[model]), str(libraries), str(streams), str(self.many - self.few),
-                   str(PROMPT_TOKENS + self.few)]
+        command = [str(self.build / 'bench/raw_decode'), str(self.models[model]), str(libraries),
+                   *map(str, (streams, self.room, self.many - self.few, prompt + self.few))]
         env = dict(os.environ, LD_LIBRARY_PATH=str(libraries))
         done = subprocess.run(command, capture_output=True, text=True, preexec_fn=pinned(SERVER_CORE), env=env, check=True)
         return json.loads(done.stdout)['cpu_us']
@@ -144,13 +150,14 @@ class Bench:
         return measure
 
     def run_streams(self, kind, model, streams, taken):
-        with kind.run(self.models[model], slots=streams, context=self.many + 256) as server:
-            self.measure_tokens(server, streams, self.few)      # the first time costs more
-            raw = self.raw_us(model, streams)
+        with kind.run(self.models[model], slots=streams, context=self.room) as server:
+            _, first = self.measure_tokens(server, streams, self.few)      # the first time costs more
+            raws = self.raws.setdefault((model, streams), [])       # shared by the servers: decoding is the same for all
+            raws.append(self.raw_us(model, streams, first['prompt']))
             few_cpu, few = self.measure_tokens(server, streams, self.few)
             many_cpu, many = self.measure_tokens(server, streams, self.many)
             tokens = many['tokens'] - few['tokens']
-            taken['beyond'].append((many_cpu - few_cpu) / tokens - raw)
+            taken['beyond'].append(((many_cpu - few_cpu) / tokens, raws))
             taken['speed'].append(many['tokens'] / many['wall_us'] * 1e6)
             taken['first'].append(many['first_us'] / 1e3)
 

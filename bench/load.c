@@ -8,9 +8,9 @@
  *     load idle   PORT COUNT REQUEST   COUNT connections send it, wait for the head of the answer, print "ready" and
  *                                      stay until the end of the input
  *
- * REQUEST holds the whole HTTP request. One line of JSON on stdout: `wall_us`, `first_us` (to the first event of each
- * stream, sorted), `tokens` (what the last usage of each stream said, else its events), `round_us` (sorted medians and
- * tails of kept requests), `bytes`. */
+ * REQUEST holds the whole HTTP request. One line of JSON on stdout. Of streams: `wall_us`, `first_us` (median time to the
+ * first event), `prompt` and `tokens` (what the last usage said; tokens of all streams together), `events`, `bytes`. Of
+ * kept requests: `wall_us`, `requests`, `median_us`, `p99_us`. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +33,8 @@ typedef struct conn {
     int     fd;
     int64_t sent_us, first_us;
     size_t  bytes, events;
-    size_t  want;      /* kept: bytes of this answer that are still to come; 0: its head is being read */
-    size_t  n;         /* of tail */
+    size_t  want; /* kept: bytes of this answer that are still to come; 0: its head is being read */
+    size_t  n;    /* of tail */
     bool    is_done;
     char    tail[TAIL + 1]; /* what came last */
 } conn;
@@ -81,7 +81,9 @@ static void send_request(conn *c)
 
 static void open_one(conn *c)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
     int                one = 1;
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -139,13 +141,13 @@ static void count_events(conn *c, const char *p, size_t n)
     }
 }
 
-static size_t tokens_of(const conn *c)
+/* The last number behind `key` in what came last; `otherwise` when there is none. */
+static size_t number_of(const conn *c, const char *key, size_t otherwise)
 {
-    static const char key[] = "\"completion_tokens\":";
-    const char       *at = NULL, *p = c->tail;
+    const char *at = NULL, *p = c->tail;
     while ((p = strstr(p, key)))
-        at = p += sizeof key - 1;
-    return at ? strtoul(at, NULL, 10) : c->events;
+        at = p += strlen(key);
+    return at ? strtoul(at, NULL, 10) : otherwise;
 }
 
 /* Reads until every connection is at its end: the server closes it, or the stream says [DONE]. */
@@ -190,7 +192,7 @@ static int stream(void)
     wall = now_us() - began_us;
     for (int i = 0; i < count; i++) {
         first[i] = conns[i].first_us - conns[i].sent_us;
-        tokens += tokens_of(&conns[i]);
+        tokens += number_of(&conns[i], "\"completion_tokens\":", conns[i].events);
         events += conns[i].events;
         bytes += conns[i].bytes;
         if (!conns[i].events || !strstr(conns[i].tail, "[DONE]")) {
@@ -199,8 +201,9 @@ static int stream(void)
         }
     }
     qsort(first, (size_t)count, sizeof *first, by_size);
-    printf("{\"wall_us\":%lld,\"first_us\":%lld,\"tokens\":%zu,\"events\":%zu,\"bytes\":%zu}\n", (long long)wall,
-           (long long)first[count / 2], tokens, events, bytes);
+    printf("{\"wall_us\":%lld,\"first_us\":%lld,\"prompt\":%zu,\"tokens\":%zu,\"events\":%zu,\"bytes\":%zu}\n",
+           (long long)wall, (long long)first[count / 2], number_of(&conns[0], "\"prompt_tokens\":", 0), tokens, events,
+           bytes);
     return 0;
 }
 
@@ -215,7 +218,8 @@ static bool take_answer(conn *c, const char *p, size_t n)
         char *end = strstr(c->tail, "\r\n\r\n"), *length;
         if (!end)
             return false;
-        if (strncmp(c->tail, "HTTP/1.1 200", 12) != 0 || !(length = strcasestr(c->tail, "\r\ncontent-length:")) || length > end) {
+        if (strncmp(c->tail, "HTTP/1.1 200", 12) != 0 || !(length = strcasestr(c->tail, "\r\ncontent-length:")) ||
+            length > end) {
             fprintf(stderr, "load: not a 200 with a length: %.200s\n", c->tail);
             exit(1);
         }

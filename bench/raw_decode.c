@@ -2,10 +2,10 @@
 /* raw_decode: what a token costs when nothing is around llama_decode: no sampling, no text, no HTTP. What a server uses
  * beyond this is the server's own.
  *
- *     raw_decode FILE LIBRARIES SEQUENCES TOKENS PROMPT
+ *     raw_decode FILE LIBRARIES SEQUENCES CONTEXT TOKENS PROMPT
  *
  * LIBRARIES is the folder with ggml's back ends. SEQUENCES grow together, as in continuous batching, each by TOKENS after
- * a prompt of PROMPT tokens. One line of JSON: `cpu_us` and `wall_us` per token, of the whole process. */
+ * a prompt of PROMPT tokens, and each with room for CONTEXT. One line of JSON: `cpu_us` and `wall_us` per token, of the whole process. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,8 @@ static void put(struct llama_batch *b, llama_token token, int32_t at, int32_t se
 }
 
 /* Decodes `steps` tokens of each sequence, one step for all together. Returns false when the engine refuses. */
-static bool decode(struct llama_context *c, struct llama_batch *b, int32_t sequences, int32_t from, int32_t steps, int32_t vocabulary)
+static bool decode(struct llama_context *c, struct llama_batch *b, int32_t sequences, int32_t from, int32_t steps,
+                   int32_t vocabulary)
 {
     for (int32_t at = from; at < from + steps; at++) {
         b->n_tokens = 0;
@@ -58,11 +59,11 @@ int main(int argc, char **argv)
     struct llama_context *context = NULL;
     struct llama_batch    batch = { 0 };
     int                   status = 1;
-    if (argc != 6) {
-        fprintf(stderr, "raw_decode FILE LIBRARIES SEQUENCES TOKENS PROMPT\n");
+    if (argc != 7) {
+        fprintf(stderr, "raw_decode FILE LIBRARIES SEQUENCES CONTEXT TOKENS PROMPT\n");
         return 2;
     }
-    int32_t sequences = atoi(argv[3]), tokens = atoi(argv[4]), prompt = atoi(argv[5]);
+    int32_t sequences = atoi(argv[3]), room = atoi(argv[4]), tokens = atoi(argv[5]), prompt = atoi(argv[6]);
     llama_log_set(quiet, NULL);
     ggml_backend_load_all_from_path(argv[2]);
     llama_backend_init();
@@ -70,8 +71,10 @@ int main(int argc, char **argv)
     if (!model)
         goto out;
     struct llama_context_params p = llama_context_default_params();
-    p.n_ctx = (uint32_t)(sequences * (tokens + prompt + 8));
+    p.n_ctx = (uint32_t)(sequences * room);
     p.n_seq_max = (uint32_t)sequences;
+    p.n_outputs_max = (uint32_t)sequences;
+    p.no_perf = true;
     p.n_threads = p.n_threads_batch = 1;
     context = llama_init_from_model(model, p);
     if (!context)

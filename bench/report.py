@@ -12,18 +12,18 @@ def shown(value, unit):
     return f'{value:,.{digits}f}'
 
 
-def ratio(case, medians):
+def ratio(case, figures):
     """Ours to theirs, so that above 1 is better."""
-    ours, theirs = medians.get('hearth'), medians.get('llama-server')
-    if not ours or not theirs or ours < 0:
+    ours, theirs = figures.get('hearth'), figures.get('llama-server')
+    if ours is None or theirs is None or ours <= 0 or theirs <= 0:
         return None
     return theirs / ours if case.smaller_is_better else ours / theirs
 
 
-def line(case, medians):
-    figures = '   '.join(f'{name} {shown(value, case.unit)}' for name, value in medians.items())
-    times = ratio(case, medians)
-    print(f'{case.name:<52} {figures} {case.unit}' + (f'   ({times:.2f} × better)' if times else ''), flush=True)
+def line(case, figures):
+    said = '   '.join(f'{name} {shown(value, case.unit)}' for name, value in figures.items())
+    times = ratio(case, figures)
+    print(f'{case.name:<52} {said} {case.unit}' + (f'   ({times:.2f} × better)' if times else ''), flush=True)
 
 
 def machine():
@@ -36,9 +36,9 @@ def table(rows, kinds, markdown):
     names = [kind.name for kind in kinds]
     head = ['what', 'unit', *names, *(['better by'] if len(names) > 1 else []), 'aim']
     body = []
-    for case, medians in rows:
-        times = ratio(case, medians)
-        body.append([case.name, case.unit, *(shown(medians.get(name), case.unit) for name in names),
+    for case, figures in rows:
+        times = ratio(case, figures)
+        body.append([case.name, case.unit, *(shown(figures.get(name), case.unit) for name in names),
                      *([f'{times:.2f} ×' if times else '–'] if len(names) > 1 else []), case.aim])
     print(f'\n{machine()}, load {os.getloadavg()[0]:.1f}\n')
     if markdown:
