@@ -468,10 +468,11 @@ static inline hearth_code hearth_dir_list(hearth_ctx *ctx, hearth_dir dir, heart
 {
     return hearth_host_table->dir_list(ctx, dir, relative, each, arg, err);
 }
-/* Appends whole lines (each ends in \n) to a log in the data folder, all or nothing as far as a reader can tell,
+/* Appends whole lines (each ends in \n) to a log in the data folder, each of them all or nothing as far as a reader can tell,
  * and calls `done` on the loop once they are on the disk. Appends that wait together share one fdatasync. After
  * a failure the file is never appended to again: the log goes on in NAME.1.EXT. Thread: loop. `offset` is the
- * length of the file after the append. `lines` are copied. */
+ * length of the file after the append; after a failure a reader may find some of the lines all the same. `lines` are
+ * copied. */
 static inline void hearth_log_append(hearth_ctx *ctx, hearth_str relative, hearth_str lines, hearth_append_fn done, void *arg, void *self)
 {
     hearth_host_table->log_append(ctx, relative, lines, done, arg, self);

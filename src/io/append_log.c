@@ -36,6 +36,7 @@
 #define MAX_BATCH  1024u /* adds */
 #define MAX_PARTS  64u   /* of one writev */
 #define MAX_QUEUED (4 * LIMIT_APPEND_BYTES)
+#define MAX_WAITING 65536u /* adds: each costs a kilobyte beside its lines */
 #define MAX_NAME   512u
 
 /* One log by the name that callers use. Lives while it is open or while it must be remembered as broken. */
@@ -66,7 +67,7 @@ struct append_log {
     file_root  *root;
     loop_queue *queue;
     add        *waiting, **waiting_end, *batch;
-    size_t      waiting_bytes;
+    size_t      waiting_bytes, waiting_count;
     bool        is_running, is_freed, is_finishing;
     loop_fn     idle;
     void       *idle_arg;
@@ -364,7 +365,7 @@ static void handle_log(append_log *a, add *first)
     if (e != 0) {
         give_up(a, g);
         code = hearth_err_set(&err, file_code_of_errno(e), "log",
-                              "could not write %s/%s: %s; nothing of this is stored, try again",
+                              "could not write %s/%s: %s; try again (a reader may still find a part of this)",
                               file_root_path(a->root), g->file, strerror(e));
     }
     for (add *x = first; x; x = x->next) {
@@ -445,9 +446,11 @@ static void start_batch(append_log *a)
     size_t n = 1;
     a->batch = a->waiting;
     a->waiting_bytes -= last->lines.n;
+    a->waiting_count--;
     for (; last->next && n < MAX_BATCH; n++) {
         last = last->next;
         a->waiting_bytes -= last->lines.n;
+        a->waiting_count--;
     }
     a->waiting = last->next;
     if (!a->waiting)
@@ -462,6 +465,8 @@ static void start_batch(append_log *a)
     }
 }
 
+static void tell_refused(void *arg) { tell(arg); }
+
 static hearth_code check(const append_log *a, hearth_str name, hearth_str lines, hearth_err *err)
 {
     if (a->is_freed)
@@ -475,7 +480,7 @@ static hearth_code check(const append_log *a, hearth_str name, hearth_str lines,
     if (lines.n > LIMIT_APPEND_BYTES)
         return hearth_err_set(err, HEARTH_TOO_LARGE, "log", "%zu bytes for one append, over the limit of %zu", lines.n,
                               LIMIT_APPEND_BYTES);
-    if (a->waiting_bytes > MAX_QUEUED)
+    if (a->waiting_bytes > MAX_QUEUED || a->waiting_count >= MAX_WAITING)
         return hearth_err_set(err, HEARTH_BUSY, "log", "the disk is slower than what is appended; try again");
     return HEARTH_OK;
 }
@@ -494,7 +499,7 @@ void append_log_add(append_log *a, hearth_str name, hearth_str lines, append_log
             done(arg, HEARTH_NO_MEMORY, (hearth_str){ NULL, 0 }, 0, &none);
         return;
     }
-    *x = (add){ .done = done, .arg = arg, .code = code, .is_handled = code < 0, .err = err };
+    *x = (add){ .done = done, .arg = arg, .code = code, .err = err };
     char *bytes = (char *)(x + 1);
     if (code >= 0) {
         memcpy(bytes, name.p, name.n);
@@ -503,9 +508,14 @@ void append_log_add(append_log *a, hearth_str name, hearth_str lines, append_log
     bytes[name.n] = '\0';
     x->name = (hearth_str){ bytes, name.n };
     x->lines = (hearth_str){ bytes + name.n + 1, lines.n };
+    if (code < 0) { /* does not wait for the disk: it may be the reason that there was no room */
+        loop_soon(a->l, tell_refused, x);
+        return;
+    }
     *a->waiting_end = x;
     a->waiting_end = &x->next;
     a->waiting_bytes += lines.n;
+    a->waiting_count++;
     start_batch(a);
 }
 

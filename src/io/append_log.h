@@ -19,7 +19,9 @@ typedef void (*append_log_fn)(void *arg, hearth_code code, hearth_str file, uint
 append_log *append_log_new(loop *l, file_root *root);
 /* Finishes what was added (callbacks run), then calls idle. */
 void append_log_free(append_log *a, loop_fn idle, void *arg);
-/* `lines` are copied; each line must end in \n and contain no other; at most 64 MiB. `done` always comes, later. */
+/* `lines` are copied; each line must end in \n and contain no other; at most 64 MiB. `done` always comes, later
+ * (at once only when memory has run out). Errors: invalid_argument, too_large, busy (too much waits for the disk), and what
+ * the disk says: then a reader may still find a part of the lines, and adding them again may make them appear twice. */
 void append_log_add(append_log *a, hearth_str relative, hearth_str lines, append_log_fn done, void *arg);
 
 /* Fault injection for tests: the n-th system call of the store (write, fdatasync, open) from now fails with errno e. */

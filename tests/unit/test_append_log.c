@@ -200,6 +200,30 @@ static void bad_input_is_refused_by_name(void **state)
     end(&t);
 }
 
+static void count_answer(void *arg, hearth_code code, hearth_str file, uint64_t offset, const hearth_err *err)
+{
+    (void)file, (void)offset, (void)err;
+    ++((int *)arg)[code == HEARTH_OK ? 0 : code == HEARTH_BUSY ? 1 : 2];
+}
+
+/* Small lines cost more than their bytes: what waits is bounded by number too, and a refusal does not wait with it. */
+static void what_waits_for_a_slow_disk_is_bounded(void **state)
+{
+    (void)state;
+    test t;
+    begin(&t);
+    int answers[3] = { 0 };
+    for (int i = 0; i < 70000; i++)
+        append_log_add(t.log, HEARTH_STR("a.jsonl"), HEARTH_STR("x\n"), count_answer, answers);
+    assert_int_equal(answers[1], 0); /* never before the call returned */
+    stop_log(&t);
+    assert_int_equal(answers[0] + answers[1], 70000);
+    assert_int_equal(answers[2], 0);
+    assert_true(answers[1] > 0);
+    assert_true(answers[0] > 1000);
+    end(&t);
+}
+
 /* All lines of all files that belong to a.jsonl, each in lines of its own; torn ones are skipped as a reader would. */
 static int count_line(test *t, const char *wanted)
 {
@@ -365,6 +389,7 @@ int main(void)
         cmocka_unit_test(adding_from_the_answer_and_freeing_with_work),
         cmocka_unit_test(a_torn_line_gets_its_newline),
         cmocka_unit_test(bad_input_is_refused_by_name),
+        cmocka_unit_test(what_waits_for_a_slow_disk_is_bounded),
         cmocka_unit_test(every_system_call_fails_once),
         cmocka_unit_test(a_failing_failover_leaves_no_trail),
         cmocka_unit_test(a_file_that_was_taken_away_is_made_anew),
