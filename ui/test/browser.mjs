@@ -368,6 +368,18 @@ scene('settings are drawn from their schema; a refusal is shown and taken back',
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
 });
 
+scene('a setting that names a model offers those there are; a long text has room', { path: '/settings' }, async ({ page, mock }) => {
+  const value = (key) => mock.world.settings.find((setting) => setting.key === key).value;
+  await page.getByLabel('Usual model').selectOption('kindling');
+  await until(() => value('chat.model') === 'kindling');
+  await page.getByLabel('System prompt').fill('One line.\nAnother.');
+  await page.keyboard.press('Tab');
+  await until(() => value('chat.system_prompt') === 'One line.\nAnother.');
+  await page.reload();
+  assert.equal(await page.getByLabel('System prompt').inputValue(), 'One line.\nAnother.');
+  assert.equal(await page.getByLabel('Usual model').inputValue(), 'kindling');
+});
+
 scene('the monitor asks for samples only while it is looked at', { path: '/monitor' }, async ({ page, mock }) => {
   await page.getByRole('cell', { name: 'Kindling' }).waitFor();
   const watchers = () => [...mock.world.watchers].filter((one) => one.topics.includes('monitor.sampled')).length;

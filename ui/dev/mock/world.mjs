@@ -340,6 +340,8 @@ const settings = () => [
   { key: 'inference.temperature', title: 'Temperature', value: 0.9, default: 0.7, schema: { type: 'number', minimum: 0, maximum: 2, description: 'Higher is more varied, lower more predictable.' } },
   { key: 'chat.name_threads', title: 'Name conversations', value: 'first words', default: 'first words', schema: { type: 'string', enum: ['first words', 'date'], description: 'Never loads a model for it.' } },
   { key: 'server.is_local_api_on', title: 'Local API', value: true, default: true, schema: { type: 'boolean', description: 'Other programs on this machine may ask the models.' } },
+  { key: 'chat.model', title: 'Usual model', value: '', default: '', schema: { type: 'string', format: 'model', maxLength: 512, description: 'For programs that ask without naming one.' } },
+  { key: 'chat.system_prompt', title: 'System prompt', value: '', default: '', schema: { type: 'string', maxLength: 65536, description: 'Told to the model before every conversation.' } },
 ]; // prettier-ignore
 
 const plugins = () => [

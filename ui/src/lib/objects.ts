@@ -23,6 +23,8 @@ export interface Message extends Omit<gen.Message, 'usage' | 'timings'> {
 /** The part of JSON Schema that a settings control is drawn from. */
 export interface SettingSchema {
   type?: string;
+  /** "model": the id of one. */
+  format?: string;
   enum?: (string | number)[];
   minimum?: number;
   maximum?: number;
