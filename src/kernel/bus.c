@@ -202,6 +202,16 @@ size_t bus_count(const bus *b, const void *owner)
     return n;
 }
 
+static void deliver(void *arg);
+
+static void schedule(bus *b)
+{
+    if (b->is_scheduled || b->is_delivering || list_is_empty(&b->events))
+        return;
+    b->is_scheduled = true;
+    loop_soon(b->l, deliver, b);
+}
+
 static void deliver_one(bus *b, const event *e)
 {
     hearth_str topic = { e->topic, e->n };
@@ -212,12 +222,14 @@ static void deliver_one(bus *b, const event *e)
     }
 }
 
+/* What was there when it began: a subscriber that answers each event with another must not keep the loop from its sockets. */
 static void deliver(void *arg)
 {
-    bus *b = arg;
+    bus     *b = arg;
+    uint64_t last = b->emitted;
     b->is_scheduled = false;
     b->is_delivering = true;
-    while (!list_is_empty(&b->events)) {
+    while (b->delivered < last) {
         event *e = LIST_ENTRY(b->events.next, event, node);
         b->delivered++;
         deliver_one(b, e);
@@ -231,6 +243,7 @@ static void deliver(void *arg)
             free(s);
         }
     }
+    schedule(b);
 }
 
 void bus_emit(bus *b, hearth_str topic, hearth_value *value)
@@ -246,10 +259,7 @@ void bus_emit(bus *b, hearth_str topic, hearth_value *value)
     value_freeze(value);
     list_add(&b->events, &e->node);
     b->emitted++;
-    if (!b->is_scheduled && !b->is_delivering) {
-        b->is_scheduled = true;
-        loop_soon(b->l, deliver, b);
-    }
+    schedule(b);
 }
 
 hearth_id bus_watch(bus *b, void *owner, hearth_str topic, uint32_t every_ms, hearth_fn tick, void *self)

@@ -75,6 +75,31 @@ static void whoever_leaves_hears_nothing_more(void **state)
     assert_int_equal(bus_count(b, &owner), 0);
 }
 
+static void answer_with_the_same(void *self, hearth_str topic, const hearth_value *value)
+{
+    (void)value;
+    ++*(int *)self;
+    bus_emit(b, topic, hearth_integer(NULL, 1));
+}
+
+static void end_the_echo(void *arg)
+{
+    assert_int_equal(bus_drop_owner(b, arg), 1);
+}
+
+static void an_echo_leaves_the_loop_to_others(void **state)
+{
+    (void)state;
+    int heard_times = 0;
+    bus_subscribe(b, &heard_times, HEARTH_STR("t"), answer_with_the_same, &heard_times);
+    bus_emit(b, HEARTH_STR("t"), hearth_integer(NULL, 0));
+    loop_timer *turn = loop_timer_start(l, 1, 0, end_the_echo, &heard_times); /* gets its turn */
+    settle_loop(l);
+    assert_true(heard_times > 0);
+    assert_int_equal(bus_count(b, &heard_times), 0);
+    loop_timer_stop(turn);
+}
+
 static void tick(void *self)
 {
     *(bool *)self = true;
@@ -102,6 +127,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(topics_reach_who_asked_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_hears_of_before_it_subscribed, setup, teardown),
         cmocka_unit_test_setup_teardown(whoever_leaves_hears_nothing_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_echo_leaves_the_loop_to_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watch_ticks_only_while_somebody_listens, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
