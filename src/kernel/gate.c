@@ -220,8 +220,8 @@ static bool decide(gate *g, const principal *p, hearth_str name)
 
 static bool may(gate *g, principal *p, int number)
 {
-    if (number == 0)
-        return true;
+    if (number <= 0)
+        return number == 0; /* the name of a permission that got no number: nobody has it */
     if (p->revision != g->revision) {
         memset(p->known, 0, sizeof p->known);
         memset(p->allowed, 0, sizeof p->allowed);

@@ -124,6 +124,9 @@ static void there_is_an_end_to_permissions(void **state)
     }
     assert_int_equal(last, HEARTH_TOO_LARGE);
     assert_int_equal(gate_permission(g, HEARTH_STR("")), HEARTH_INVALID_ARGUMENT);
+    principal *owner = principal_new(g, PRINCIPAL_OWNER, HEARTH_STR("me")); /* what has no number is nobody's */
+    assert_int_equal(gate_check(g, owner, NULL, 0, last, HEARTH_STR("test.method"), NULL), HEARTH_DENIED);
+    principal_unref(owner);
 }
 
 int main(void)
