@@ -2,7 +2,7 @@
 /* frame: lengths, order and back-pressure on the socket between the daemon and one child.
  *
  * It owns the descriptor, the bytes of a frame that has not come whole, and the bytes that did not fit into the
- * socket. It knows nothing of kinds and calls; kernel/link.c does.
+ * socket. It knows nothing of kinds and calls; kernel/channel.c does.
  *
  * Threads: frames are received on the loop and sent from anywhere, because a decode thread that had to wake the
  * loop for each batch of tokens would pay two context switches per step. The mutex guards out, out_at, is_dead and
@@ -331,6 +331,7 @@ frame_stream *frame_open(loop *l, int fd, const frame_handlers *handlers, void *
     frame_stream *s = calloc(1, sizeof *s);
     if (!s || uv_mutex_init(&s->mutex) != 0) {
         free(s);
+        close(fd);
         hearth_err_set(err, HEARTH_NO_MEMORY, "frame", "out of memory for a connection to a child");
         return NULL;
     }
@@ -338,6 +339,7 @@ frame_stream *frame_open(loop *l, int fd, const frame_handlers *handlers, void *
     if (r != 0) {
         uv_mutex_destroy(&s->mutex);
         free(s);
+        close(fd);
         hearth_err_set(err, loop_code_of_uv(r), "frame", "could not watch the socket of a child: %s", uv_strerror(r));
         return NULL;
     }

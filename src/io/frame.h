@@ -25,7 +25,7 @@ typedef struct frame_handlers {
     void (*on_end)(void *arg, hearth_code code, const char *why);
 } frame_handlers;
 
-/* Takes over a connected stream socket. Owner: the caller, frame_close. Thread: loop. */
+/* Takes over a connected stream socket, also when it fails. Owner: the caller, frame_close. Thread: loop. */
 frame_stream *frame_open(loop *l, int fd, const frame_handlers *handlers, void *arg, hearth_err *err);
 void          frame_close(frame_stream *s); /* no callback after it; NULL is fine */
 

@@ -263,12 +263,25 @@ static void close_from_within_a_frame(void **state)
     close_pair(&a, other);
 }
 
+static void a_descriptor_that_cannot_be_watched_is_closed(void **state)
+{
+    (void)state;
+    loop      *l = io_test_loop();
+    hearth_err err = { 0 };
+    int        fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* epoll refuses it */
+    assert_null(frame_open(l, fd, &handlers, NULL, &err));
+    assert_true(err.code < 0);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torn_frames_are_put_together), cmocka_unit_test(threads_send_in_order),
         cmocka_unit_test(large_frame_and_raw),          cmocka_unit_test(a_side_that_does_not_read_gets_busy),
         cmocka_unit_test(an_end_is_told_once),          cmocka_unit_test(close_from_within_a_frame),
+        cmocka_unit_test(a_descriptor_that_cannot_be_watched_is_closed),
     };
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
 }
