@@ -142,9 +142,13 @@ hearth_code client_daemon_start(client_daemon *d, const char *executable, const 
                 : spawn(executable, data_dir, owner[1], said[1], &pid);
     close_fd(&owner[1]);
     close_fd(&said[1]);
-    if (e != 0) {
-        code = hearth_err_set(err, e == ENOENT ? HEARTH_NOT_FOUND : HEARTH_IO, "hearth",
-                              "the daemon %s cannot be started: %s", executable, strerror(e));
+    if (e == ENOENT) {
+        code = hearth_err_set(err, HEARTH_NOT_FOUND, "hearth",
+                              "there is no daemon \"%s\"; install Hearth, or name its executable in the options",
+                              executable);
+        close_fd(&owner[0]);
+    } else if (e != 0) {
+        code = hearth_err_set(err, HEARTH_IO, "hearth", "the daemon %s cannot be started: %s", executable, strerror(e));
         close_fd(&owner[0]);
     } else {
         *d = (client_daemon){ pid, owner[0] };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,19 +64,22 @@ hearth_code client_data_dir(const char *given, char out[CLIENT_PATH], hearth_err
                           "there is no home folder; name the data folder with --data or HEARTH_DATA");
 }
 
-/* In the build folder and in bin/ it lies beside the program; from lib/ and lib/<machine>/ the way leads over bin/. */
+/* In the build folder and in bin/ it lies beside the program; from lib/ and lib/<machine>/ the way leads over bin/: what is
+ * called hearth beside an installed library is the folder of the plugins. */
 void client_executable(char out[CLIENT_PATH])
 {
     static const char *const ways[] = { "hearth", "../bin/hearth", "../../bin/hearth" };
     static const char        here = 0; /* its address lies in this library, or in the program it is linked into */
     Dl_info                  info;
+    struct stat              st;
     char                     real[PATH_MAX];
     if (dladdr(&here, &info) && info.dli_fname && realpath(info.dli_fname, real)) {
         char *slash = strrchr(real, '/');
         slash[1] = 0;
         for (size_t i = 0; i < HEARTH_COUNT(ways); i++) {
             int n = snprintf(out, CLIENT_PATH, "%s%s", real, ways[i]);
-            if (n > 0 && (size_t)n < CLIENT_PATH && access(out, X_OK) == 0)
+            if (n > 0 && (size_t)n < CLIENT_PATH && stat(out, &st) == 0 && S_ISREG(st.st_mode) &&
+                access(out, X_OK) == 0)
                 return;
         }
     }
