@@ -119,7 +119,10 @@ class Restartable:
     def __exit__(self, kind, value, trace):
         if kind:
             print(f'--- the daemon said: {self.logged()}\n---', flush=True)
+        said = self.log.read_text(errors='replace') if self.log.exists() else ''
         self.close()
+        if not kind and ('Sanitizer' in said or 'runtime error' in said):
+            raise AssertionError(said[-6000:])
 
     def logged(self, lines=15):
         said = self.said.decode(errors='replace')
