@@ -377,13 +377,14 @@ static inline void hearth_cancel(hearth_ctx *ctx, hearth_id call) { hearth_host_
 
 /* Tells whoever listens. Only topics that plugin.json lists under contributes.events. Takes `value`. */
 static inline void hearth_emit(hearth_ctx *ctx, const char *topic, hearth_value *value) { hearth_host_table->emit(ctx, hearth_cstr(topic), value); }
-/* `pattern` is a topic or a prefix with a star: "threads.*". Returns 0 when it is not allowed. */
+/* `pattern` is a topic or a prefix with a star: "threads.*". Returns 0 when it is not allowed (a
+ * topic may need a permission of its own), or in a child, where no topic arrives. */
 static inline hearth_id hearth_subscribe(hearth_ctx *ctx, const char *pattern, hearth_topic_fn fn, void *self)
 {
     return hearth_host_table->subscribe(ctx, hearth_cstr(pattern), fn, self);
 }
 static inline void hearth_unsubscribe(hearth_ctx *ctx, hearth_id subscription) { hearth_host_table->unsubscribe(ctx, subscription); }
-/* Runs `tick` every so often, but only while somebody listens to `topic`. */
+/* Runs `tick` every so often, but only while somebody listens to `topic`. Errors: unsupported (in a child). */
 static inline hearth_code hearth_while_watched(hearth_ctx *ctx, const char *topic, uint32_t every_ms, hearth_fn tick, void *self, hearth_err *err)
 {
     return hearth_host_table->while_watched(ctx, hearth_cstr(topic), every_ms, tick, self, err);

@@ -24,7 +24,7 @@ static void host_ready(hearth_ctx *ctx, hearth_code code, const hearth_err *err)
 {
     void (*fn)(void *, hearth_code, const hearth_err *) = ctx->on_ready;
     ctx->on_ready = NULL;
-    if (fn)
+    if (fn && ctx->is_open) /* not while it is being stopped: it is disposed, ready or not */
         fn(ctx->on_ready_arg, code, err);
 }
 
@@ -238,9 +238,14 @@ static void host_emit(hearth_ctx *ctx, hearth_str topic, hearth_value *value)
 
 static hearth_id host_subscribe(hearth_ctx *ctx, hearth_str pattern, hearth_topic_fn fn, void *self)
 {
-    int        read = gate_permission(ctx->k->gate, HEARTH_STR("events.read"));
-    hearth_err err = { 0 };
-    if (read < 0 || gate_check(ctx->k->gate, ctx->as, NULL, 0, read, pattern, &err) < 0) {
+    int         read = gate_permission(ctx->k->gate, HEARTH_STR("events.read"));
+    hearth_err  err = { 0 };
+    hearth_code code = gate_check(ctx->k->gate, ctx->as, NULL, 0, read, pattern, &err);
+    if (code >= 0)
+        code = registry_check_topics(ctx->k->registry, ctx->as, NULL, 0, pattern, &err);
+    if (code >= 0 && ctx->k->upstream)
+        code = hearth_err_set(&err, HEARTH_UNSUPPORTED, "host", "%s runs in a child, where no topic arrives", ctx->id);
+    if (code < 0) {
         kernel_log(ctx->k, HEARTH_LOG_WARN, ctx->id, "%s", err.msg);
         return 0;
     }
@@ -254,6 +259,8 @@ static void host_unsubscribe(hearth_ctx *ctx, hearth_id subscription)
 
 static hearth_code host_while_watched(hearth_ctx *ctx, hearth_str topic, uint32_t every_ms, hearth_fn tick, void *self, hearth_err *err)
 {
+    if (ctx->k->upstream)
+        return hearth_err_set(err, HEARTH_UNSUPPORTED, "host", "%s runs in a child, which does not see who listens", ctx->id);
     if (bus_watch(ctx->k->bus, ctx, topic, every_ms, tick, self))
         return HEARTH_OK;
     return hearth_err_set(err, HEARTH_NO_MEMORY, "host", "no memory to watch %.*s", HEARTH_FMT(topic));

@@ -181,38 +181,17 @@ static void stop_watching(void *arg)
     free(w);
 }
 
-typedef struct topic_check {
-    kernel           *k;
-    const hearth_req *req;
-    hearth_str        pattern;
-    hearth_err        err;
-} topic_check;
-
-/* A topic that its plugin protects needs that permission, whichever pattern reaches it. */
-static void check_topic(void *arg, hearth_str plugin_id, hearth_str topic, const hearth_value *spec)
-{
-    topic_check *c = arg;
-    bool         is_prefix = c->pattern.n && c->pattern.p[c->pattern.n - 1] == '*';
-    size_t       n = c->pattern.n - is_prefix;
-    hearth_str   permission = hearth_get_str(spec, "permission");
-    (void)plugin_id;
-    if (topic.n < n || memcmp(topic.p, c->pattern.p, n) != 0 || (!is_prefix && topic.n != n) || permission.n == 0)
-        return;
-    gate_check(c->k->gate, c->req->who, c->req->via, c->req->via_count, gate_permission(c->k->gate, permission), topic, &c->err);
-}
-
 static void events_subscribe(hearth_req *req, void *self)
 {
     kernel             *k = self;
     const hearth_value *topics = hearth_get(hearth_params(req), "topics");
-    topic_check         c = { k, req, { NULL, 0 }, { 0 } };
-    for (size_t i = 0; i < hearth_count(topics) && c.err.code >= 0; i++) {
-        c.pattern = hearth_as_str(hearth_at(topics, i));
-        registry_each_topic(k->registry, check_topic, &c);
-    }
-    watching *w = c.err.code < 0 ? NULL : calloc(1, sizeof *w);
+    hearth_err          err = { 0 };
+    hearth_code         code = HEARTH_OK;
+    for (size_t i = 0; i < hearth_count(topics) && code >= 0; i++)
+        code = registry_check_topics(k->registry, req->who, req->via, req->via_count, hearth_as_str(hearth_at(topics, i)), &err);
+    watching *w = code < 0 ? NULL : calloc(1, sizeof *w);
     if (!w) {
-        hearth_fail_with(req, c.err.code < 0 ? c.err.code : HEARTH_NO_MEMORY, &c.err);
+        hearth_fail_with(req, code < 0 ? code : HEARTH_NO_MEMORY, &err);
         return;
     }
     w->k = k;

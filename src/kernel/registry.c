@@ -234,29 +234,37 @@ hearth_code registry_route(registry *r, hearth_ctx *ctx, const hearth_route *rt,
     return HEARTH_OK;
 }
 
+typedef struct withdrawal {
+    const hearth_ctx *ctx;
+    size_t            n;
+} withdrawal;
+
+static void withdraw_one(void *arg, hearth_str key, void *p)
+{
+    withdrawal *w = arg;
+    entry      *e = p;
+    (void)key;
+    if (e->m.ctx != w->ctx || !e->m.fn)
+        return; /* or an alias, whose turn was before */
+    e->m.fn = NULL;
+    e->m.ctx = NULL;
+    w->n++;
+}
+
+/* Without memory, because it may not fail: what stayed would lead to a context that is gone. */
 size_t registry_withdraw(registry *r, hearth_ctx *ctx)
 {
-    size_t  n = 0;
-    collect c;
-    if (collect_all(r, NULL, &c)) {
-        for (size_t i = 0; i < c.n; i++)
-            if (c.entries[i]->m.ctx == ctx && c.entries[i]->m.fn) {
-                c.entries[i]->m.fn = NULL;
-                c.entries[i]->m.ctx = NULL;
-                n++;
-            }
-        free(c.keys);
-        free(c.entries);
-    }
+    withdrawal w = { ctx, 0 };
+    table_each(&r->by_name, withdraw_one, &w);
     LIST_EACH_SAFE(&r->routes, node, next) {
         route_entry *e = LIST_ENTRY(node, route_entry, node);
         if (e->r.ctx == ctx) {
             list_remove(&e->node);
             free(e);
-            n++;
+            w.n++;
         }
     }
-    return n;
+    return w.n;
 }
 
 method *registry_find(registry *r, hearth_str name)
@@ -326,6 +334,39 @@ void registry_each_topic(registry *r, void (*each)(void *arg, hearth_str plugin,
         for (size_t i = 0; i < hearth_count(topics); i++)
             each(arg, (hearth_str){ p->plugin, p->n }, hearth_key_at(topics, i), hearth_at(topics, i));
     }
+}
+
+static bool reaches(hearth_str pattern, hearth_str topic)
+{
+    bool is_prefix = pattern.n && pattern.p[pattern.n - 1] == '*';
+    pattern.n -= is_prefix;
+    return is_prefix ? topic.n >= pattern.n && memcmp(topic.p, pattern.p, pattern.n) == 0 : hearth_str_equal(topic, pattern);
+}
+
+typedef struct topic_check {
+    registry         *r;
+    principal        *who;
+    principal *const *via;
+    size_t            n;
+    hearth_str        pattern;
+    hearth_err       *err;
+    hearth_code       code;
+} topic_check;
+
+static void check_topic(void *arg, hearth_str plugin, hearth_str topic, const hearth_value *spec)
+{
+    topic_check *c = arg;
+    hearth_str   permission = hearth_get_str(spec, "permission");
+    (void)plugin;
+    if (c->code >= 0 && permission.n && reaches(c->pattern, topic))
+        c->code = gate_check(c->r->g, c->who, c->via, c->n, gate_permission(c->r->g, permission), topic, c->err);
+}
+
+hearth_code registry_check_topics(registry *r, principal *who, principal *const *via, size_t n, hearth_str pattern, hearth_err *err)
+{
+    topic_check c = { r, who, via, n, pattern, err, HEARTH_OK };
+    registry_each_topic(r, check_topic, &c);
+    return c.code;
 }
 
 const hearth_value *registry_defs(const registry *r, const method *m)

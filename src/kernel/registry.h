@@ -53,6 +53,9 @@ void registry_each(registry *r, void (*each)(void *arg, const method *m), void *
 void registry_each_route(registry *r, void (*each)(void *arg, const route *rt), void *arg);
 /* Every described topic with its spec {summary, value, permission, since}. */
 void registry_each_topic(registry *r, void (*each)(void *arg, hearth_str plugin, hearth_str topic, const hearth_value *spec), void *arg);
+/* May `who`, through `via`, listen to every described topic that `pattern` (a topic, or a prefix and a star) reaches? A topic
+ * that its plugin protects needs that permission, whichever pattern reaches it. Errors: as gate_check. */
+hearth_code registry_check_topics(registry *r, principal *who, principal *const *via, size_t n, hearth_str pattern, hearth_err *err);
 /* Shared $defs of the plugin that described `m`, or NULL. */
 const hearth_value *registry_defs(const registry *r, const method *m);
 hearth_str          registry_plugin_of(const registry *r, const method *m);

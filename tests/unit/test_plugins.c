@@ -189,6 +189,15 @@ static hearth_code implement_working(hearth_ctx *ctx, void *self, hearth_err *er
     return hearth_serve(ctx, methods, 1, self, err);
 }
 
+static hearth_code implement_curious(hearth_ctx *ctx, void *self, hearth_err *err)
+{
+    (void)err;
+    note(hearth_subscribe(ctx, "a.open", on_topic, self) ? '+' : '-', 'o');
+    note(hearth_subscribe(ctx, "a.secret", on_topic, self) ? '+' : '-', 's');
+    note(hearth_subscribe(ctx, "a.*", on_topic, self) ? '+' : '-', '*');
+    return HEARTH_OK;
+}
+
 #define TOY(id, load_fn, implement_fn) TOY_ENDING(id, load_fn, implement_fn, dispose)
 #define TOY_ENDING(id, load_fn, implement_fn, dispose_fn)                                                     \
     static const hearth_plugin *entry_##id(const hearth_host_api *host)                                       \
@@ -203,6 +212,7 @@ TOY(late, load_late, implement_quiet)
 TOY(bad, load_bad, implement_quiet)
 TOY(messy, load_a, implement_messy)
 TOY(working, load_a, implement_working)
+TOY(curious, load_b, implement_curious)
 TOY_ENDING(posting, load_a, implement_quiet, dispose_posting)
 
 /* -- house ------------------------------------------------------------------------------------------------------------- */
@@ -415,6 +425,22 @@ static void nothing_begins_while_the_last_worker_is_waited_for(void **state)
     kernel_free(k);
 }
 
+static void a_protected_topic_needs_its_permission_whoever_listens(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = {
+        { "a", entry_a, TOY_MANIFEST("a", ""),
+          "{\"methods\":{},\"topics\":{\"a.open\":{\"summary\":\"Open.\",\"value\":{}},\"a.secret\":{\"summary\":\"Secret.\",\"value\":{},\"permission\":\"a.read\"}}}" },
+        { "curious", entry_curious, TOY_MANIFEST("curious", ",\"permissions\":[{\"name\":\"events.read\",\"reason\":\"to listen\"}]"), "" },
+        { NULL, NULL, NULL, NULL },
+    };
+    start(core);
+    assert_string_equal(order, "la ia lb +o -s -* ");
+    assert_non_null(strstr(reports, "a.read"));
+    stop();
+    kernel_free(k);
+}
+
 static void a_setting_that_is_being_written_at_the_end_harms_nobody(void **state)
 {
     (void)state;
@@ -444,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_dispose_forgets_is_counted_reported_and_taken_back, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_posted_before_dispose_does_not_run_after_it, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_begins_while_the_last_worker_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_protected_topic_needs_its_permission_whoever_listens, setup, teardown),
         cmocka_unit_test_setup_teardown(a_setting_that_is_being_written_at_the_end_harms_nobody, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
