@@ -9,7 +9,8 @@
 #include "kernel/schema.h"
 #include "kernel/table.h"
 
-#define FILE_MAX (16u << 20)
+#define LINE_MAX_BYTES  (1u << 20)
+#define PIECE_BYTES     (2 * LINE_MAX_BYTES) /* of a file that is read: any line fits */
 
 typedef struct setting {
     list                node; /* in order of names once declared */
@@ -92,6 +93,22 @@ static void apply(settings *s, const hearth_value *op)
     one->value = v && hearth_kind_of(v) != HEARTH_NULL ? hearth_value_ref(v) : NULL;
 }
 
+/* Applies the whole lines; returns how many bytes they have. */
+static size_t apply_lines(settings *s, hearth_str text)
+{
+    size_t at = 0;
+    for (const char *end; at < text.n && (end = memchr(text.p + at, '\n', text.n - at));) {
+        size_t        n = (size_t)(end - text.p) - at;
+        hearth_value *op = n ? hearth_parse(NULL, (hearth_str){ text.p + at, n }, NULL) : NULL;
+        if (op) /* a torn line is skipped, wherever it is */
+            apply(s, op);
+        hearth_value_unref(op);
+        at += n + 1;
+    }
+    return at;
+}
+
+/* The files only grow, so that they are read in pieces and never as a whole. */
 static hearth_code read_file(void *arg, const hearth_dir_entry *entry)
 {
     settings *s = arg;
@@ -99,18 +116,15 @@ static hearth_code read_file(void *arg, const hearth_dir_entry *entry)
         return HEARTH_OK;
     hearth_buf name, text;
     hearth_buf_init(&name, 512);
-    hearth_buf_init(&text, FILE_MAX);
+    hearth_buf_init(&text, PIECE_BYTES);
     hearth_buf_printf(&name, "log/settings/%.*s", HEARTH_FMT(entry->name));
-    if (file_read(folder_root(s->folder), hearth_buf_str(&name), &text, NULL) >= 0) {
-        for (size_t at = 0; at < text.n;) {
-            const char *end = memchr(text.p + at, '\n', text.n - at);
-            size_t      n = end ? (size_t)(end - text.p) - at : text.n - at;
-            hearth_value *op = n ? hearth_parse(NULL, (hearth_str){ text.p + at, n }, NULL) : NULL;
-            if (op && end) /* a torn line is skipped, wherever it is */
-                apply(s, op);
-            hearth_value_unref(op);
-            at += n + 1;
-        }
+    uint64_t from = 0, size = 0;
+    while (file_read_at(folder_root(s->folder), hearth_buf_str(&name), from, &text, &size, NULL) >= 0 && text.n) {
+        size_t n = apply_lines(s, hearth_buf_str(&text));
+        if (n == 0 && from + text.n >= size)
+            break; /* a torn line at the end */
+        from += n ? n : text.n;
+        hearth_buf_reset(&text);
     }
     hearth_buf_deinit(&name);
     hearth_buf_deinit(&text);
@@ -302,7 +316,7 @@ void settings_set(settings *s, hearth_str key, const hearth_value *value, void (
         return;
     }
     hearth_buf line, name;
-    hearth_buf_init(&line, 1 << 20);
+    hearth_buf_init(&line, LINE_MAX_BYTES);
     hearth_buf_init(&name, 128);
     change *c = calloc(1, sizeof *c);
     hearth_value *op = make_op(s, key, value);

@@ -264,6 +264,41 @@ static void the_last_writer_of_all_devices_wins(void **state)
     close_house(&h);
 }
 
+static void a_long_history_is_read_to_its_end(void **state)
+{
+    (void)state;
+    folder *f = open_it();
+    char    path[256];
+    snprintf(path, sizeof path, "%s/log", dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/log/settings", dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/log/settings/%s.jsonl", dir, folder_device(f));
+    FILE *file = fopen(path, "w");
+    for (int i = 1; i <= 20; i++) { /* 20 MB in all */
+        fprintf(file, "{\"h\":\"%016x\",\"d\":\"%s\",\"n\":%d,\"o\":\"set\",\"k\":\"a.text\",\"v\":\"", i, folder_device(f), i);
+        for (int n = 0; n < 1000000; n += 100)
+            fprintf(file, "%0100d", i);
+        fputs("\"}\n", file);
+    }
+    fputs("{\"torn", file);
+    fclose(file);
+    append_log *log = append_log_new(l, folder_root(f));
+    settings   *s = settings_open(f, log, b, NULL);
+    hearth_value *declared = json("{\"properties\":{\"a.text\":{\"type\":\"string\"}}}");
+    assert_int_equal(settings_declare(s, HEARTH_STR("a"), declared, NULL), HEARTH_OK);
+    hearth_value *v = settings_get(s, HEARTH_STR("a.text"));
+    hearth_str    text = hearth_as_str(v);
+    assert_int_equal(text.n, 1000000);
+    assert_text((hearth_str){ text.p + text.n - 3, 3 }, "020");
+    hearth_value_unref(v);
+    hearth_value_unref(declared);
+    settings_close(s);
+    append_log_free(log, NULL, NULL);
+    settle_loop(l);
+    folder_close(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_value_outlives_the_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_last_writer_of_all_devices_wins, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_history_is_read_to_its_end, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
