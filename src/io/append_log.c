@@ -32,12 +32,12 @@
 
 #include "kit/limits.h"
 
-#define MAX_OPEN   64u
-#define MAX_BATCH  1024u /* adds */
-#define MAX_PARTS  64u   /* of one writev */
-#define MAX_QUEUED (4 * LIMIT_APPEND_BYTES)
+#define MAX_OPEN    64u
+#define MAX_BATCH   1024u /* adds */
+#define MAX_PARTS   64u   /* of one writev */
+#define MAX_QUEUED  (4 * LIMIT_APPEND_BYTES)
 #define MAX_WAITING 65536u /* adds: each costs a kilobyte beside its lines */
-#define MAX_NAME   512u
+#define MAX_NAME    512u
 
 /* One log by the name that callers use. Lives while it is open or while it must be remembered as broken. */
 typedef struct log {
@@ -364,9 +364,10 @@ static void handle_log(append_log *a, add *first)
         e = errno;
     if (e != 0) {
         give_up(a, g);
+        char spare[128];
         code = hearth_err_set(&err, file_code_of_errno(e), "log",
-                              "could not write %s/%s: %s; try again (a reader may still find a part of this)",
-                              file_root_path(a->root), g->file, strerror(e));
+                              "could not write %s/%s: %s (a reader may still find a part of this)",
+                              file_root_path(a->root), g->file, file_advice(e, spare, sizeof spare));
     }
     for (add *x = first; x; x = x->next) {
         if (x->is_handled || strcmp(x->name.p, first->name.p) != 0)

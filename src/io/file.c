@@ -79,7 +79,7 @@ hearth_code file_code_of_errno(int e)
     }
 }
 
-static const char *advice(int e, char *spare, size_t size)
+const char *file_advice(int e, char *spare, size_t size)
 {
     switch (e) {
     case ENOENT:
@@ -115,7 +115,8 @@ static hearth_code say(hearth_err *err, int e, const char *verb, const file_root
 {
     char spare[128];
     return hearth_err_set(err, file_code_of_errno(e), "file", "could not %s %s/%.*s: %s", verb, r->path,
-                          (int)(name.n > 200 ? 200 : name.n), name.n ? name.p : "", advice(e, spare, sizeof spare));
+                          (int)(name.n > 200 ? 200 : name.n), name.n ? name.p : "",
+                          file_advice(e, spare, sizeof spare));
 }
 
 static hearth_code bad_name(hearth_err *err, hearth_str name)
@@ -256,7 +257,7 @@ file_root *file_root_open(const char *absolute, bool make, hearth_err *err)
         e = errno;
     char spare[128];
     hearth_err_set(err, file_code_of_errno(e), "file", "could not open the folder %s: %s", r->path,
-                   advice(e, spare, sizeof spare));
+                   file_advice(e, spare, sizeof spare));
     free(r);
     return NULL;
 }

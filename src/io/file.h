@@ -36,7 +36,9 @@ typedef struct file_lock file_lock;
 file_lock  *file_lock_take(file_root *r, hearth_str relative, int64_t *owner_pid, hearth_err *err);
 void        file_unlock(file_lock *l);
 
-/* The code that an errno stands for (ENOSPC → disk_full, EROFS/EACCES → read_only/denied …), and the sentence. */
+/* The code that an errno stands for (ENOSPC → disk_full, EROFS/EACCES → read_only/denied …). */
 hearth_code file_code_of_errno(int e);
+/* What that was and what to do about it, for a message; in `spare` where nobody knows better than the system. */
+const char *file_advice(int e, char *spare, size_t size);
 
 #endif

@@ -270,8 +270,10 @@ static void run_with_fault(unsigned nth, int e)
                 refused++;
             }
         }
-        if (t.answers[first].code < 0 && strstr(t.answers[first].msg, "could not write"))
+        if (t.answers[first].code < 0 && strstr(t.answers[first].msg, "could not write")) {
+            assert_true(e != ENOSPC || strstr(t.answers[first].msg, "free some space"));
             snprintf(broken[broken_count++], sizeof broken[0], "%s", t.answers[first].file);
+        }
     }
     assert_int_equal(count_line(&t, "{\"old\":true}"), 1);
     assert_true(refused <= 2); /* one fault costs one batch: the first add goes alone, the other two gather behind it */
