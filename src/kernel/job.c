@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* A job is a request that outlives its caller: its events are numbered and kept in a ring, others attach, the answer ends it.
- * A finished job stays for five minutes, so that whoever comes back late still gets the end.
+ * A finished job stays for five minutes (of them the newest 1,024), so that whoever comes back late still gets the end.
  *
  * A cursor that the ring no longer holds gets `reset` with a snapshot: the whole text so far, the reasoning, the data of
  * `started` and the last progress. The snapshot is kept up to date as events pass, up to 8 MiB of text.
@@ -14,6 +14,8 @@
 
 #define RING_DEFAULT 4096u
 #define RING_MAX     65536u
+#define RING_BYTES   (16u << 20) /* of text */
+#define ENDED_MAX    1024u
 #define KEEP_MS      (5u * 60u * 1000u)
 #define TEXT_MAX     (8u << 20)
 #define EVENT_MS     250u /* progress is told to the topic at most this often */
@@ -41,6 +43,7 @@ struct job {
     hearth_value *meta;
     kept         *ring; /* grows up to cap, then wraps */
     uint32_t      size, cap, count, first;
+    size_t        ring_bytes;
     uint64_t      next_seq;
     list          listeners;
     unsigned      telling; /* depth of job_event: listeners are not freed meanwhile */
@@ -50,7 +53,8 @@ struct job {
     char          doing[128];
     hearth_value *result;
     hearth_err    err;
-    uint64_t      created_ms, finished_ms, expires_ms, told_ms;
+    uint64_t      created_ms, finished_ms, told_ms;
+    uint64_t      expires_ms; /* 0: runs, or its listeners are being told of its end */
     bool          is_durable;
     char          method[96], plugin[104];
 };
@@ -58,6 +62,7 @@ struct job {
 struct jobs {
     kernel     *k;
     list        all; /* oldest first */
+    size_t      ended;
     table       by_id;
     loop_timer *expiry;
     loop_queue *queue; /* writes and removes records */
@@ -184,8 +189,9 @@ struct jobs *jobs_new(kernel *k)
     return all;
 }
 
-static void drop_kept(kept *e)
+static void drop_kept(job *j, kept *e)
 {
+    j->ring_bytes -= e->event.text.n;
     free((char *)(uintptr_t)e->event.text.p);
     hearth_value_unref((hearth_value *)(uintptr_t)e->event.data);
 }
@@ -195,7 +201,8 @@ static void destroy(job *j)
     table_remove(&j->all->by_id, (hearth_str){ (const char *)&j->id, sizeof j->id });
     list_remove(&j->node);
     for (uint32_t i = 0; i < j->count; i++)
-        drop_kept(&j->ring[(j->first + i) % j->size]);
+        drop_kept(j, &j->ring[(j->first + i) % j->size]);
+    j->all->ended -= j->expires_ms != 0;
     free(j->ring);
     principal_unref(j->who);
     hearth_value_unref(j->meta);
@@ -228,7 +235,7 @@ static void expire(void *arg)
     all->expiry = NULL;
     LIST_EACH_SAFE(&all->all, node, after) {
         job *j = LIST_ENTRY(node, job, node);
-        if (j->state == JOB_RUNNING)
+        if (!j->expires_ms)
             continue;
         if (j->expires_ms <= now)
             destroy(j);
@@ -304,9 +311,18 @@ static kept *next_place(job *j)
     if (j->count < j->size)
         return &j->ring[(j->first + j->count++) % j->size];
     kept *oldest = &j->ring[j->first];
-    drop_kept(oldest);
+    drop_kept(j, oldest);
     j->first = (j->first + 1) % j->size;
     return oldest;
+}
+
+static void make_room(job *j, size_t bytes)
+{
+    while (j->count && j->ring_bytes + bytes > RING_BYTES) {
+        drop_kept(j, &j->ring[j->first]);
+        j->first = (j->first + 1) % j->size;
+        j->count--;
+    }
 }
 
 static void keep(job *j, const hearth_event *event)
@@ -318,6 +334,7 @@ static void keep(job *j, const hearth_event *event)
             return;
         memcpy(text, event->text.p, event->text.n);
     }
+    make_room(j, event->text.n);
     kept *place = next_place(j);
     if (!place) {
         free(text);
@@ -325,6 +342,7 @@ static void keep(job *j, const hearth_event *event)
     }
     place->event = *event;
     place->event.text = (hearth_str){ text, event->text.n };
+    j->ring_bytes += event->text.n;
     place->event.data = event->data ? hearth_value_ref(event->data) : NULL;
 }
 
@@ -394,12 +412,22 @@ bool job_has_listeners(const job *j)
     return first_listener(j) != NULL;
 }
 
+static void drop_oldest_ended(struct jobs *all, const job *but)
+{
+    LIST_EACH(&all->all, node) {
+        job *j = LIST_ENTRY(node, job, node);
+        if (j->expires_ms && j != but && !j->telling) {
+            destroy(j);
+            return;
+        }
+    }
+}
+
 void job_end(job *j, hearth_code code, const hearth_value *result, const hearth_err *err)
 {
     j->req = NULL;
     j->state = code >= 0 ? JOB_DONE : code == HEARTH_CANCELLED ? JOB_CANCELLED : JOB_FAILED;
     j->finished_ms = loop_wall_ms();
-    j->expires_ms = loop_now_ms(j->all->k->l) + KEEP_MS;
     j->result = result ? hearth_value_ref(result) : NULL;
     if (err)
         j->err = *err;
@@ -415,6 +443,9 @@ void job_end(job *j, hearth_code code, const hearth_value *result, const hearth_
     }
     if (!j->all->expiry)
         j->all->expiry = loop_timer_start(j->all->k->l, KEEP_MS, 0, expire, j->all);
+    j->expires_ms = loop_now_ms(j->all->k->l) + KEEP_MS;
+    if (++j->all->ended > ENDED_MAX)
+        drop_oldest_ended(j->all, j);
 }
 
 /* -- methods -------------------------------------------------------------------------------------------------------------------- */

@@ -570,6 +570,55 @@ static void jobs_are_for_who_asked_and_who_works(void **state)
     principal_unref(t);
 }
 
+static void count_kinds(void *arg, const hearth_event *e)
+{
+    ((int *)arg)[e->kind == HEARTH_RESET ? 1 : 0]++;
+}
+
+static void long_events_wrap_the_ring_earlier(void **state)
+{
+    (void)state;
+    outcome     first = { 0 };
+    hearth_id   id, job_id;
+    int         heard[2] = { 0 };
+    char        params[64];
+    static char much[1 << 20];
+    memset(much, 'x', sizeof much);
+    hearth_req *req = start_job(&first, &id, &job_id, 0);
+    kernel_abandon(k, id);
+    for (int i = 0; i < 40; i++)
+        hearth_push_text(req, HEARTH_TEXT, (hearth_str){ much, sizeof much });
+    snprintf(params, sizeof params, "{\"id\":\"%016llx\"}", (unsigned long long)job_id);
+    kernel_call_args a = { .who = owner, .method = HEARTH_STR("jobs.attach"), .params = json(params), .on_event = count_kinds, .arg = heard };
+    kernel_abandon(k, kernel_call(k, &a));
+    assert_int_equal(heard[0], 0);
+    assert_int_equal(heard[1], 1);
+    hearth_reply(req, NULL);
+    settle_loop(l);
+}
+
+static void of_what_has_ended_the_newest_are_kept(void **state)
+{
+    (void)state;
+    outcome   all = { 0 }, gone = { 0 };
+    hearth_id id, job_id = 0, first_job = 0;
+    char      params[64];
+    for (int i = 0; i < 1100; i++) {
+        outcome     one = { 0 };
+        hearth_req *req = start_job(&one, &id, &job_id, 0);
+        first_job = first_job ? first_job : job_id;
+        hearth_reply(req, NULL);
+        assert_true(one.is_done);
+    }
+    call(owner, "jobs.list", NULL, &all);
+    run_until(l, &all.is_done);
+    assert_int_equal(all.count, 1024);
+    snprintf(params, sizeof params, "{\"id\":\"%016llx\"}", (unsigned long long)first_job);
+    call(owner, "jobs.get", params, &gone);
+    run_until(l, &gone.is_done);
+    assert_int_equal(gone.code, HEARTH_NOT_FOUND);
+}
+
 static void a_job_is_cancelled_by_its_id(void **state)
 {
     (void)state;
@@ -613,6 +662,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(listeners_may_leave_while_they_are_told, setup_jobs, teardown_jobs),
         cmocka_unit_test_setup_teardown(a_job_may_end_while_its_listeners_are_told, setup_jobs, teardown_jobs),
         cmocka_unit_test_setup_teardown(jobs_are_for_who_asked_and_who_works, setup_jobs, teardown_jobs),
+        cmocka_unit_test_setup_teardown(long_events_wrap_the_ring_earlier, setup_jobs, teardown_jobs),
+        cmocka_unit_test_setup_teardown(of_what_has_ended_the_newest_are_kept, setup_jobs, teardown_jobs),
         cmocka_unit_test_setup_teardown(a_job_is_cancelled_by_its_id, setup_jobs, teardown_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
