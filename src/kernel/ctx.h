@@ -104,6 +104,8 @@ struct kernel {
     hearth_info    child_info; /* in a child: what hello told */
     hearth_value  *child_settings;
     file_root     *child_cache;
+    uint64_t       audit_began_ms; /* the minute that the next two count in */
+    unsigned       audit_denials, audit_left_out;
     unsigned       telling; /* callbacks of callers on the stack: their servers may be on it too */
     bool           is_stopping;
 };

@@ -46,11 +46,43 @@ static void audit_written(void *arg, hearth_code code, hearth_str file, uint64_t
         kernel_log(arg, HEARTH_LOG_WARN, "audit", "a line of the audit log was lost: %s", err->msg);
 }
 
+#define AUDIT_FILE    HEARTH_STR("local/audit/audit.jsonl")
+#define DENIALS_MAX   120u /* in a minute; anybody on this machine can cause them */
+#define DENIALS_EVERY 60000u
+
+static void tell_left_out(kernel *k)
+{
+    char line[96];
+    if (!k->audit_left_out || !k->log)
+        return;
+    int n = snprintf(line, sizeof line, "{\"at_ms\":%" PRIu64 ",\"left_out\":%u}\n", loop_wall_ms(), k->audit_left_out);
+    k->audit_left_out = 0;
+    append_log_add(k->log, AUDIT_FILE, (hearth_str){ line, (size_t)n }, audit_written, k);
+}
+
+static bool is_flooded(kernel *k)
+{
+    uint64_t now = loop_now_ms(k->l);
+    if (now - k->audit_began_ms >= DENIALS_EVERY) {
+        tell_left_out(k);
+        k->audit_began_ms = now;
+        k->audit_denials = 0;
+    }
+    if (k->audit_denials < DENIALS_MAX) {
+        k->audit_denials++;
+        return false;
+    }
+    k->audit_left_out++;
+    return true;
+}
+
 /* One line; appended without anybody waiting for it. */
 static void audit(void *arg, const principal *who, hearth_str what, hearth_str permission, hearth_code code)
 {
     kernel    *k = arg;
     hearth_buf line;
+    if (code < 0 && is_flooded(k))
+        return; /* counted: the file must not grow as fast as somebody can ask */
     hearth_buf_init(&line, 4096);
     hearth_str kind = principal_kind_name(who);
     hearth_buf_printf(&line, "{\"at_ms\":%" PRIu64 ",\"who\":\"%.*s\",\"id\":", loop_wall_ms(), HEARTH_FMT(kind));
@@ -61,7 +93,7 @@ static void audit(void *arg, const principal *who, hearth_str what, hearth_str p
     hearth_json_put_string(&line, permission);
     hearth_buf_printf(&line, ",\"verdict\":\"%s\"}\n", code < 0 ? hearth_code_name(code) : "ok");
     if (k->log && !line.failed)
-        append_log_add(k->log, HEARTH_STR("local/audit/audit.jsonl"), hearth_buf_str(&line), audit_written, k);
+        append_log_add(k->log, AUDIT_FILE, hearth_buf_str(&line), audit_written, k);
     hearth_buf_deinit(&line);
 }
 
@@ -166,6 +198,7 @@ static void part_closed(void *arg)
         ctx_close(ctx, 0, part_closed, s);
         return;
     }
+    tell_left_out(s->k);
     append_log_free(s->k->log, log_written, s);
 }
 

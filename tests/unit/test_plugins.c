@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
+#include "kernel/folder.h"
 #include "kernel/plugins.h"
 
 static loop   *l;
@@ -462,6 +463,41 @@ static void a_setting_that_is_being_written_at_the_end_harms_nobody(void **state
     kernel_free(k);
 }
 
+static int count_lines(const char *text, const char *with)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, with)); at++)
+        n++;
+    return n;
+}
+
+static void a_flood_of_denials_does_not_fill_the_disk(void **state)
+{
+    (void)state;
+    static const core_plugin core[] = { { "a", entry_a, TOY_MANIFEST("a", ""), "" }, { NULL, NULL, NULL, NULL } };
+    start(core);
+    principal       *local = principal_new(k->gate, PRINCIPAL_LOCAL, HEARTH_STR(""));
+    hearth_code      code = HEARTH_OK;
+    kernel_call_args a = { .who = local, .method = HEARTH_STR("plugins.list"), .done = ended, .arg = &code };
+    for (int i = 0; i < 1000; i++)
+        kernel_call(k, &a);
+    principal *owner = principal_new(k->gate, PRINCIPAL_OWNER, HEARTH_STR("me"));
+    a = (kernel_call_args){ .who = owner, .method = HEARTH_STR("settings.set"), .params = json("{\"key\":\"none\",\"value\":1}"), .done = ended, .arg = &code };
+    kernel_call(k, &a);
+    stop();
+    hearth_buf text;
+    hearth_buf_init(&text, 1 << 20);
+    assert_int_equal(file_read(folder_root(k->folder), HEARTH_STR("local/audit/audit.jsonl"), &text, NULL), HEARTH_OK);
+    hearth_buf_putc(&text, 0);
+    assert_int_equal(count_lines(text.p, "\"plugins.list\""), 120);
+    assert_int_equal(count_lines(text.p, "\"settings.set\""), 1); /* what was allowed is never left out */
+    assert_int_equal(count_lines(text.p, "\"left_out\":880"), 1);
+    hearth_buf_deinit(&text);
+    principal_unref(local);
+    principal_unref(owner);
+    kernel_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +507,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_posted_before_dispose_does_not_run_after_it, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_begins_while_the_last_worker_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_protected_topic_needs_its_permission_whoever_listens, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_flood_of_denials_does_not_fill_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(a_setting_that_is_being_written_at_the_end_harms_nobody, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
