@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 enum { LINE_MAX_BYTES = 2400, FILE_MAX_BYTES = 1 << 20 };
 
 static hearth_level least = HEARTH_LOG_INFO;
-static unsigned     lost;
+static atomic_uint  lost; /* workers log too */
 
 hearth_level log_level_of(const char *name)
 {
@@ -55,11 +56,12 @@ void log_line(void *arg, hearth_level level, hearth_str who, hearth_str text)
     (void)arg;
     if (level < least)
         return;
-    if (lost) {
+    unsigned missing = atomic_exchange(&lost, 0);
+    if (missing) {
         size_t head = begin_line(line, sizeof line, HEARTH_LOG_WARN, HEARTH_STR("log"));
-        int    more = snprintf(line + head, sizeof line - head, "%u lines were lost: nobody read them\n", lost);
-        if (more > 0 && put(line, head + (size_t)more))
-            lost = 0;
+        int    more = snprintf(line + head, sizeof line - head, "%u lines were lost: nobody read them\n", missing);
+        if (more <= 0 || !put(line, head + (size_t)more))
+            atomic_fetch_add(&lost, missing);
     }
     size_t n = begin_line(line, sizeof line, level, who);
     for (size_t i = 0; i < text.n && n < sizeof line - 1; i++) {
@@ -68,7 +70,7 @@ void log_line(void *arg, hearth_level level, hearth_str who, hearth_str text)
     }
     line[n++] = '\n';
     if (!put(line, n))
-        lost++;
+        atomic_fetch_add(&lost, 1);
 }
 
 hearth_code log_to_file(const char *path, hearth_err *err)
