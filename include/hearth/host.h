@@ -226,6 +226,7 @@ typedef struct hearth_host_api {
     hearth_code (*file_read_at)(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from, hearth_buf *out,
                                 uint64_t *size, hearth_err *err);
     void (*http_reply)(hearth_req *req, int status, const hearth_header *headers, size_t n, hearth_str body);
+    bool (*is_closing)(hearth_ctx *ctx);
 } hearth_host_api;
 
 /* Set once per image, by the plugin's entry; defined in libhearth-kit. */
@@ -342,6 +343,8 @@ static inline void hearth_push_progress(hearth_req *req, uint64_t done, uint64_t
 static inline void hearth_push_many(hearth_ctx *ctx, const hearth_push_item *items, size_t n) { hearth_host_table->push_many(ctx, items, n); }
 /* Thread: any. */
 static inline bool hearth_is_cancelled(const hearth_req *req) { return hearth_host_table->is_cancelled(req); }
+/* The plugin is being stopped: what is cancelled now is cut off by us, not by whoever asked. */
+static inline bool hearth_is_closing(hearth_ctx *ctx) { return hearth_host_table->is_closing(ctx); }
 /* `fn` runs when the caller cancels or goes away (unless the request became a job that keeps going), never inside of
  * this plugin's own hearth_push or hearth_reply, and soon when that has happened already; the request must still be
  * answered. */

@@ -191,7 +191,8 @@ static void finish(turn *t, hearth_code code, const hearth_err *err, const heart
     hearth_value *params = hearth_object(t->c->ctx);
     hearth_put_cstr(params, "thread", t->thread);
     hearth_put_cstr(params, "message", t->answer);
-    hearth_put_cstr(params, "state", was_stopped ? "stopped" : t->code < 0 ? "failed" : "complete");
+    bool is_cut = was_stopped && !t->is_stopped && hearth_is_closing(t->c->ctx); /* nobody asked for it */
+    hearth_put_cstr(params, "state", is_cut ? "interrupted" : was_stopped ? "stopped" : t->code < 0 ? "failed" : "complete");
     if (code >= 0 && hearth_get_str(result, "text").n >= text.n && !t->is_too_long)
         text = hearth_get_str(result, "text"); /* the engine's own account, should an event have been lost */
     hearth_put(params, "parts", part_list(t->c->ctx, text, reasoning));

@@ -178,3 +178,14 @@ void ctx_reclaim(hearth_ctx *ctx)
         kernel_log(ctx->k, HEARTH_LOG_DEBUG, ctx->id, "dispose ended %zu timers, %zu subscriptions, %zu requests, %zu calls, %zu children",
                    n->leaked_timers, n->leaked_subscriptions, n->leaked_requests, n->leaked_calls, n->leaked_children);
 }
+
+#define SLOW_MS 50u
+
+void ctx_count_slow(hearth_ctx *ctx, uint64_t began_ms, const char *what)
+{
+    uint64_t ms = loop_now_ms(ctx->k->l) - began_ms;
+    if (ms <= SLOW_MS)
+        return;
+    ctx->counters.slow_callbacks++;
+    kernel_log(ctx->k, HEARTH_LOG_DEBUG, ctx->id, "%s held the loop for %u ms; what takes time belongs into hearth_work", what, (unsigned)ms);
+}

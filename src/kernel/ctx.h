@@ -117,6 +117,8 @@ hearth_ctx *ctx_new(kernel *k, hearth_str id, const char *package_dir, principal
 void ctx_close(hearth_ctx *ctx, uint32_t drain_ms, loop_fn done, void *arg);
 /* Reclaims memory, writes what was left to the counters and frees. */
 void ctx_reclaim(hearth_ctx *ctx);
+/* Counts a callback of this plugin that began at `began_ms` and held the loop for over 50 ms. */
+void ctx_count_slow(hearth_ctx *ctx, uint64_t began_ms, const char *what);
 void ctx_free(hearth_ctx *ctx);
 
 /* -- request.c -- */

@@ -61,6 +61,11 @@ static void host_random(hearth_ctx *ctx, void *out, size_t n)
 
 /* -- serving ------------------------------------------------------------------------------------------------------ */
 
+static bool host_is_closing(hearth_ctx *ctx)
+{
+    return !ctx->is_open;
+}
+
 static hearth_code host_serve(hearth_ctx *ctx, const hearth_method *methods, size_t n, void *self, hearth_err *err)
 {
     for (size_t i = 0; i < n; i++)
@@ -291,9 +296,12 @@ static void on_timer(void *arg)
     ctx_timer *t = arg;
     hearth_fn  fn = t->fn;
     void      *fn_arg = t->arg;
+    hearth_ctx *ctx = t->ctx;
+    uint64_t    began_ms = loop_now_ms(ctx->k->l);
     if (t->is_once)
         drop_timer(t);
     fn(fn_arg);
+    ctx_count_slow(ctx, began_ms, "a timer");
 }
 
 static hearth_id host_timer(hearth_ctx *ctx, uint32_t after_ms, uint32_t every_ms, hearth_fn fn, void *arg)
@@ -637,7 +645,7 @@ const hearth_host_api *host_table(void)
         .path = host_path, .file_read = host_file_read, .file_write = host_file_write, .file_remove = host_file_remove,
         .dir_list = host_dir_list, .log_append = host_log_append,
         .setting = host_setting, .spawn = spawn_start, .child_close = spawn_close, .child_pid = spawn_pid,
-        .file_read_at = host_file_read_at, .http_reply = host_http_reply,
+        .file_read_at = host_file_read_at, .http_reply = host_http_reply, .is_closing = host_is_closing,
     };
     host.values = hearth_values();
     return &host;

@@ -159,7 +159,7 @@ typedef struct watching {
     kernel     *k;
     hearth_req *req;
     size_t      n;
-    hearth_id   ids[64];
+    hearth_id   ids[]; /* one for each pattern: many watch, for long */
 } watching;
 
 static void pass_on(void *self, hearth_str topic, const hearth_value *value)
@@ -189,14 +189,14 @@ static void events_subscribe(hearth_req *req, void *self)
     hearth_code         code = HEARTH_OK;
     for (size_t i = 0; i < hearth_count(topics) && code >= 0; i++)
         code = registry_check_topics(k->registry, req->who, req->via, req->via_count, hearth_as_str(hearth_at(topics, i)), &err);
-    watching *w = code < 0 ? NULL : calloc(1, sizeof *w);
+    watching *w = code < 0 ? NULL : calloc(1, sizeof *w + hearth_count(topics) * sizeof w->ids[0]);
     if (!w) {
         hearth_fail_with(req, code < 0 ? code : HEARTH_NO_MEMORY, &err);
         return;
     }
     w->k = k;
     w->req = req;
-    for (size_t i = 0; i < hearth_count(topics) && w->n < HEARTH_COUNT(w->ids); i++)
+    for (size_t i = 0; i < hearth_count(topics); i++)
         w->ids[w->n++] = bus_subscribe(k->bus, w, hearth_as_str(hearth_at(topics, i)), pass_on, w);
     hearth_on_cancel(req, stop_watching, w);
 }

@@ -466,7 +466,10 @@ hearth_id request_start(kernel *k, const request_args *a)
     req->server = m->ctx;
     m->ctx->counters.calls++;
     list_add(&m->ctx->serving, &req->in_server);
+    hearth_ctx *ctx = m->ctx;
+    uint64_t    began_ms = loop_now_ms(k->l);
     m->fn(req, m->self);
+    ctx_count_slow(ctx, began_ms, "a method");
     return settle(k, id);
 }
 
@@ -510,7 +513,10 @@ hearth_id kernel_route(kernel *k, const struct route *rt, principal *who, const 
     rt->ctx->counters.calls++;
     list_add(&rt->ctx->serving, &req->in_server);
     hearth_id id = req->id;
+    hearth_ctx *ctx = rt->ctx;
+    uint64_t    began_ms = loop_now_ms(k->l);
     rt->fn(req, rt->self);
+    ctx_count_slow(ctx, began_ms, "a route");
     return settle(k, id);
 }
 

@@ -507,6 +507,12 @@ static hearth_code host_path(hearth_ctx *ctx, hearth_dir dir, hearth_str relativ
     return hearth_buf_puts(out, path);
 }
 
+static bool host_is_closing(hearth_ctx *ctx)
+{
+    (void)ctx;
+    return false;
+}
+
 static hearth_code host_file_read_at(hearth_ctx *ctx, hearth_dir dir, hearth_str relative, uint64_t from,
                                      hearth_buf *out, uint64_t *size, hearth_err *err)
 {
@@ -681,6 +687,7 @@ static hearth_host_api table = {
     .log_append = host_log_append,
     .setting = host_setting,
     .file_read_at = host_file_read_at,
+    .is_closing = host_is_closing,
 };
 
 /* -- for tests ------------------------------------------------------------------------------------------------------------------------- */
