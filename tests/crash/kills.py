@@ -60,10 +60,6 @@ class Crashes:
             client.join(30)
             if client.is_alive() or client.error:
                 raise AssertionError(f'a client failed: {client.error or "it waits for a dead daemon"}') from client.error
-        if how == 'stop':
-            for thread in set(ledger.threads):
-                one = ledger.threads[thread]
-                one.stopped.update(key for key, (_, was_told) in one.answers.items() if not was_told)
         self.end_children(known)
         if dice.random() < 0.05:
             self.lose_index(d)

@@ -26,7 +26,6 @@ class ThreadLedger:
         self.messages = {}     # id -> (role, text): acknowledged
         self.wishes = set()    # texts that may have been stored without anybody having been told
         self.answers = {}      # id of an acknowledged answer -> (whole text, was its end told)
-        self.stopped = set()   # of those: an orderly stop had begun when the kill came, and may have ended them itself
         self.turns = 0         # turns that were asked for and not acknowledged: each may have left two messages
 
 
@@ -180,7 +179,7 @@ def check_thread(line, thread, one):
         if (message['role'], text_of(message)) != (role, text):
             raise AssertionError(f'{thread}: message {key} reads {message["role"]} {text_of(message)!r}, wanted {role} {text!r}')
     for key, (text, was_told) in one.answers.items():
-        check_answer(thread, there.pop(key, None), key, text, was_told, {'interrupted', 'stopped'} if key in one.stopped else {'interrupted'})
+        check_answer(thread, there.pop(key, None), key, text, was_told, {'interrupted'})
     turns = one.turns
     for message in there.values():
         if text_of(message) in one.wishes:
