@@ -20,6 +20,7 @@
 
 #define CONTROL_MOST 125u
 #define SILENCES     2u /* unanswered pings */
+#define PONG_BYTES   LIMIT_KIB(64) /* behind so many no pong is queued: only the latest ping is owed one */
 
 /* A frame parser and the bytes that it may take now. */
 typedef struct ws_reader {
@@ -146,7 +147,7 @@ static void take_control(http_ws *ws)
 {
     if (ws->opcode == WSLAY_CONNECTION_CLOSE)
         take_close(ws);
-    else if (ws->opcode == WSLAY_PING && is_open(ws))
+    else if (ws->opcode == WSLAY_PING && is_open(ws) && http_ws_queued(ws) < PONG_BYTES)
         send_frame(ws, WSLAY_PONG, ws->control, ws->control_n);
     /* A pong has done its work by arriving. */
 }

@@ -260,6 +260,29 @@ static void too_large_is_refused_by_its_head(void **state)
     expect_close(fd, 1009);
 }
 
+/* A pong is owed to the latest ping only (RFC 6455 5.5.3): who pings and never reads gets no queue of its own. */
+static void pongs_for_nobody_are_left_out(void **state)
+{
+    (void)state;
+    enum { PINGS = 200000, EACH = 300 };
+    char   frames[EACH * 140], payload[256], text[126];
+    size_t n = 0, pongs = 0;
+    int    fd = open_ws();
+    memset(text, 'p', sizeof text);
+    for (int i = 0; i < EACH; i++)
+        n += make_frame(frames + n, 0x89, text, 125);
+    for (int i = 0; i < PINGS / EACH; i++)
+        put(fd, frames, n, SIZE_MAX);
+    put_frame(fd, 0x81, "still here", 10, SIZE_MAX);
+    while (get_frame(fd, payload, sizeof payload, &n) == 0x8a)
+        pongs++;
+    assert_int_equal(n, 10); /* the answer of the text came */
+    assert_true(pongs > 0);
+    assert_true(pongs < PINGS / 2);
+    put_frame(fd, 0x88, "\x03\xe8", 2, SIZE_MAX);
+    expect_close(fd, 1000);
+}
+
 static void a_slow_reader_is_bounded(void **state)
 {
     (void)state;
@@ -355,6 +378,7 @@ int main(void)
         cmocka_unit_test(fragments_and_control_frames_between),
         cmocka_unit_test(what_is_forbidden_closes_with_its_code),
         cmocka_unit_test(too_large_is_refused_by_its_head),
+        cmocka_unit_test(pongs_for_nobody_are_left_out),
         cmocka_unit_test(a_slow_reader_is_bounded),
         cmocka_unit_test(silence_is_asked_and_then_the_end),
         cmocka_unit_test(the_stop_of_the_server_says_goodbye),
