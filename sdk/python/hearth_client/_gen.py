@@ -243,12 +243,40 @@ class PluginDetail(TypedDict):
     state: str
     placement: Literal['daemon', 'child', 'none']
     error: Union[KernelFailure, None]
-    methods: NotRequired[List[str]]
-    permissions: NotRequired[List[str]]
-    handles: int
+    description: str
+    generation: int
+    instances: int
+    permissions: List[PluginPermission]
+    handles: PluginHandles
+    reclaimed: PluginReclaimed
     bytes: int
     calls: int
+    failures: int
     slow_callbacks: int
+
+
+class PluginHandles(TypedDict):
+    """Empty while it has no instance in the daemon."""
+
+    requests: NotRequired[int]
+    calls: NotRequired[int]
+    timers: NotRequired[int]
+    subscriptions: NotRequired[int]
+    children: NotRequired[int]
+    work: NotRequired[int]
+
+
+class PluginPermission(TypedDict):
+    name: str
+    reason: NotRequired[str]
+
+
+class PluginReclaimed(TypedDict):
+    blocks: int
+    bytes: int
+    timers: int
+    subscriptions: int
+    requests: int
 
 
 class Point(TypedDict):
@@ -277,6 +305,7 @@ class Setting(TypedDict):
     default: Any
     schema: Dict[str, Any]
     title: str
+    plugin: NotRequired[str]
 
 
 class Thread(TypedDict):
@@ -371,6 +400,7 @@ class InferenceLoadedResult(TypedDict):
 
 class InferenceTokenizeResult(TypedDict):
     tokens: List[int]
+    model: NotRequired[str]
 
 
 class InferenceUrlResult(TypedDict):

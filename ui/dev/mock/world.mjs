@@ -295,7 +295,9 @@ export const methods = {
     return { key, value: setting.value, default: setting.default };
   },
   'plugins.list': () => ({ plugins: plugins() }),
-  'plugins.get': (_world, { id }) => ({ ...plugins().find((plugin) => plugin.id === id), handles: 7, bytes: 18_432, calls: 1204, slow_callbacks: 0 }),
+  'plugins.get': (_world, { id }) => ({ ...plugins().find((plugin) => plugin.id === id), description: 'What it does, in a sentence.', generation: 1, instances: 0, failures: 0,
+    permissions: [{ name: 'threads.read', reason: 'to tell the model what was said before' }], handles: { timers: 3, subscriptions: 4 },
+    reclaimed: { blocks: 0, bytes: 0, timers: 0, subscriptions: 0, requests: 0 }, bytes: 18_432, calls: 1204, slow_callbacks: 0 }),
   'monitor.resources.get': () => sample(),
   'monitor.load.get': () => sample(),
   'monitor.history.get': () => ({

@@ -216,16 +216,48 @@ export type PluginDetail = {
   state: string;
   placement: 'daemon' | 'child' | 'none';
   error: KernelFailure | null;
-  methods?: string[];
-  permissions?: string[];
-  /** Timers, subscriptions, calls and requests it holds. */
-  handles: number;
+  description: string;
+  /** How often it was loaded since the daemon started. */
+  generation: number;
+  /** Processes of its own that run at the moment. */
+  instances: number;
+  permissions: PluginPermission[];
+  /** What it holds at the moment. */
+  handles: PluginHandles;
+  /** What its last generation had not given back when it was disposed. */
+  reclaimed: PluginReclaimed;
   /** Memory counted against it. */
   bytes: number;
   /** Requests served since it was loaded. */
   calls: number;
+  /** Those of them that ended with an error. */
+  failures: number;
   /** Callbacks over the loop's limit. */
   slow_callbacks: number;
+};
+
+/** Empty while it has no instance in the daemon. */
+export type PluginHandles = {
+  requests?: number;
+  calls?: number;
+  timers?: number;
+  subscriptions?: number;
+  children?: number;
+  work?: number;
+};
+
+export type PluginPermission = {
+  name: string;
+  /** Why the plugin wants it, for the person who is asked. */
+  reason?: string;
+};
+
+export type PluginReclaimed = {
+  blocks: number;
+  bytes: number;
+  timers: number;
+  subscriptions: number;
+  requests: number;
 };
 
 export type Point = {
@@ -256,6 +288,8 @@ export type Setting = {
   default: unknown;
   schema: Record<string, unknown>;
   title: string;
+  /** Whose it is. */
+  plugin?: string;
 };
 
 export type Thread = {
@@ -532,6 +566,7 @@ export interface Methods {
     };
     result: {
       tokens: number[];
+      model?: string;
     };
   };
   /** Unloads a model: its process ends, and requests that it works on fail. */
