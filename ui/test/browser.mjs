@@ -278,6 +278,16 @@ scene('Enter sends, Shift+Enter does not, and an input method owns its own Enter
   assert.equal(await page.locator('.question .text').innerText(), 'one\ntwo');
 });
 
+scene('a question longer than the window ends at its answer', { height: 600, empty: true }, async ({ page }) => {
+  await ask(page, 'tides '.repeat(900));
+  await idle(page);
+  await page.waitForFunction(() => {
+    const view = document.querySelector('[aria-label="Messages"]');
+    return view.scrollHeight > 3 * view.clientHeight && view.scrollHeight - view.scrollTop - view.clientHeight < 40;
+  });
+  assert.equal(await page.getByRole('button', { name: 'Jump to latest' }).count(), 0);
+});
+
 scene('scrolling up lets go of the end; jump to latest takes hold again', { speed: 3, height: 600 }, async ({ page }) => {
   await ask(page, 'a long one');
   const scroller = page.locator('.scroll[role="region"]');
@@ -378,6 +388,12 @@ scene('a setting that names a model offers those there are; a long text has room
   await page.reload();
   assert.equal(await page.getByLabel('System prompt').inputValue(), 'One line.\nAnother.');
   assert.equal(await page.getByLabel('Usual model').inputValue(), 'kindling');
+});
+
+scene('a plugin tells what it is, wants and holds', { path: '/plugins' }, async ({ page }) => {
+  await page.locator('summary', { hasText: 'store-folder' }).click();
+  await page.getByText('threads.read, to tell the model what was said before').waitFor();
+  assert.match(await textOf(page.locator('details[open]')), /Open handles\s+7\b/);
 });
 
 scene('the monitor asks for samples only while it is looked at', { path: '/monitor' }, async ({ page, mock }) => {
