@@ -139,6 +139,33 @@ static void write_ignore_files(folder *f)
             file_write(f->root, hearth_cstr(files[i].name), hearth_cstr(files[i].text), 0644, NULL);
 }
 
+/* What may lie in a folder that becomes a data folder: models that somebody put there first, what a sync tool brought. */
+static hearth_code each_stranger(void *arg, const hearth_dir_entry *entry)
+{
+    static const char *const ours[] = { "hearth.json", "threads", "log", "assistants", "prompts", "themes", "apps", "documents", "models",
+                                        "local", ".stignore", ".rsync-filter", ".gitignore" };
+    for (size_t i = 0; i < HEARTH_COUNT(ours); i++)
+        if (hearth_str_is(entry->name, ours[i]))
+            return HEARTH_OK;
+    hearth_str_copy(arg, 256, entry->name);
+    return HEARTH_CONFLICT;
+}
+
+/* A mistyped --data must not make a data folder of somebody's home. */
+static hearth_code refuse_foreign(const folder *f, hearth_err *err)
+{
+    char     stranger[256] = "";
+    uint64_t bytes, changed, inode;
+    if (file_size(f->root, HEARTH_STR("hearth.json"), &bytes, &changed, &inode, NULL) >= 0)
+        return HEARTH_OK;
+    hearth_code code = file_list(f->root, (hearth_str){ NULL, 0 }, each_stranger, stranger, NULL);
+    if (code != HEARTH_CONFLICT)
+        return HEARTH_OK; /* what cannot be listed is told of where it is needed */
+    return hearth_err_set(err, HEARTH_INVALID_ARGUMENT, "folder",
+                          "%s is no data folder of Hearth and holds other things (\"%s\"); choose an empty or a new one with --data",
+                          file_root_path(f->root), stranger);
+}
+
 folder *folder_open(const char *absolute, hearth_err *err)
 {
     folder *f = calloc(1, sizeof *f);
@@ -149,7 +176,7 @@ folder *folder_open(const char *absolute, hearth_err *err)
     static const char *const dirs[] = { "local", "local/index", "local/jobs", "local/logs", "local/audit", "local/kv", "threads", "models" };
     int64_t                  pid = 0;
     f->root = file_root_open(absolute, true, err);
-    hearth_code code = f->root ? HEARTH_OK : HEARTH_IO;
+    hearth_code code = f->root ? refuse_foreign(f, err) : HEARTH_IO;
     for (size_t i = 0; i < HEARTH_COUNT(dirs) && code >= 0; i++)
         code = file_make_dirs(f->root, hearth_cstr(dirs[i]), err);
     if (code >= 0) {

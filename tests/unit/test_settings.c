@@ -128,6 +128,23 @@ static void another_format_and_damage_are_refused_in_words(void **state)
     refuses(HEARTH_DAMAGED, "hearth.json is damaged");
 }
 
+static void a_folder_of_other_things_is_left_alone(void **state)
+{
+    (void)state;
+    char path[256];
+    put_file("taxes.ods", "x");
+    refuses(HEARTH_INVALID_ARGUMENT, "taxes.ods");
+    snprintf(path, sizeof path, "%s/local", dir);
+    assert_int_equal(access(path, F_OK), -1); /* nothing was made in it */
+    snprintf(path, sizeof path, "%s/taxes.ods", dir);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/models", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    folder_close(open_it()); /* models that were put there first are welcome */
+    put_file("notes.txt", "x");
+    folder_close(open_it()); /* and what somebody puts beside them later is theirs */
+}
+
 static void a_damaged_device_file_is_made_anew(void **state)
 {
     (void)state;
@@ -306,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_daemon_is_refused_with_the_pid_of_the_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copied_folder_gets_a_device_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(another_format_and_damage_are_refused_in_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_of_other_things_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_device_file_is_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_value_outlives_the_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, setup, teardown),
